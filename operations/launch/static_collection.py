@@ -1,0 +1,64 @@
+"""Collecting the static files again only when something in them has changed. Needs Django to be set up."""
+
+import fcntl
+import hashlib
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
+
+from .options import ROOT
+
+_STAMP = ".collected-from"
+_IGNORED = ["CVS", ".*", "*~"]  # as collectstatic does
+
+
+def collect_if_changed() -> bool:
+    """Bring STATIC_ROOT up to date; True when there was something to do."""
+    folder = Path(settings.STATIC_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        stamp = folder / _STAMP
+        current = fingerprint()
+        if stamp.is_file() and stamp.read_text() == current:
+            return False
+        # Cleared, for npm gives every file the same old date, and a file that seems older is not copied over
+        # its predecessor. The stamp goes with it, so an interrupted collection is done again.
+        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        stamp.write_text(current)
+    return True
+
+
+def fingerprint() -> str:
+    """Changes with any static file, with the lock of the npm packages and with what processes the files."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in sorted(finder.list(_IGNORED), key=lambda item: item[0]):
+            status = os.stat(storage.path(path))
+            prefix = getattr(storage, "prefix", None) or ""
+            digest.update(f"{prefix}/{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    # The storage behind Django's lazy object, and the module that defines it.
+    processor = type(getattr(staticfiles_storage, "_wrapped", staticfiles_storage))
+    for source in (ROOT / "package-lock.json", Path(inspect.getfile(processor))):
+        digest.update(source.read_bytes() if source.is_file() else b"")
+    digest.update(repr((settings.STORAGES["staticfiles"], settings.STATIC_URL)).encode())
+    digest.update(f"{version('django')} {version('whitenoise')}".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two starts with different data folders share the static files."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
