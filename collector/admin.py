@@ -1,0 +1,57 @@
+"""What was collected, in admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from operations.admin import ReadOnlyAdmin
+from operations.audit import actor_of
+
+from .models import ConsentText, ImportBatch, Photo, Smiley, Tombstone
+from .services import photo_withdraw
+
+
+@admin.register(Smiley)
+class SmileyAdmin(admin.ModelAdmin[Smiley]):
+    list_display = ("glyph", "slug", "title", "order", "active", "accepted_count")
+    list_editable = ("order", "active")
+    list_display_links = ("glyph", "slug")
+    ordering = ("order",)
+
+
+@admin.register(Photo)
+class PhotoAdmin(ReadOnlyAdmin):
+    list_display = ("thumbnail", "id", "smiley", "state", "accepted_as", "import_batch", "created_at")
+    list_filter = ("state", "smiley", "import_batch")
+    list_select_related = ("smiley", "accepted_as", "import_batch")
+    search_fields = ("=id", "=participant__id")
+    ordering = ("-created_at",)
+    list_per_page = 50
+    actions = ("withdraw",)
+    readonly_fields = ("picture",)
+
+    @admin.display(description="photo")
+    def thumbnail(self, photo: Photo) -> str:
+        return format_html('<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("photo-image", args=[photo.pk]))
+
+    @admin.display(description="photo")
+    def picture(self, photo: Photo) -> str:
+        return format_html('<img class="picture" alt="" src="{}">', reverse("photo-image", args=[photo.pk]))
+
+    @admin.action(description="Withdraw for good, at the participant's wish", permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, photos: QuerySet[Photo]) -> None:
+        for photo in photos:
+            photo_withdraw(photo=photo, actor=actor_of(request))
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("collector.delete_photo")
+
+
+@admin.register(ConsentText, ImportBatch, Tombstone)
+class PlainAdmin(ReadOnlyAdmin):
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [field.name for field in self.model._meta.concrete_fields if field.name != "body"]

@@ -1,0 +1,179 @@
+"""The volunteers' API under /api/v1/: parse, call the service, show."""
+
+import uuid
+
+from django.conf import settings
+from django.middleware.csrf import get_token
+from django.shortcuts import get_object_or_404
+from django.utils.translation import get_language
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from operations.problems import Problem
+from operations.throttling import AddressThrottle, ParticipantThrottle, UploadThrottle
+
+from . import participants, serializers
+from .authentication import HasParticipant
+from .models import Photo, Smiley, Tombstone
+from .selectors import consent_text_current, photos_of, smiley_next, smileys_done
+from .services import consent_give, participant_withdraw, photo_submit
+
+_FORM_OVERHEAD = 64 * 1024
+
+
+class ConsentTextView(APIView):
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=serializers.ConsentTextSerializer)
+    def get(self, request: Request) -> Response:
+        """The text to agree to. The header X-CSRFToken carries the token that changing requests must send back."""
+        text = consent_text_current(get_language() or "en")
+        token = get_token(request._request)
+        return Response(serializers.ConsentTextSerializer(text).data, headers={"X-CSRFToken": token})
+
+
+class ConsentsView(APIView):
+    permission_classes = [AllowAny]
+
+    def get_throttles(self) -> list[AddressThrottle]:
+        return [AddressThrottle()] if self.request.auth is not None else [ParticipantThrottle()]
+
+    @extend_schema(request=serializers.ConsentGiveSerializer, responses={201: serializers.ConsentSerializer})
+    def post(self, request: Request) -> Response:
+        """Agree. A newcomer becomes a participant and gets the cookie; no scopes at all means: revoked."""
+        given = serializers.ConsentGiveSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        consent = consent_give(
+            participant=request.auth,
+            text=given.validated_data["consent_text"],
+            scopes=given.validated_data["scopes"],
+            age_affirmed=given.validated_data["age_affirmed"],
+        )
+        response = Response(serializers.ConsentSerializer(consent).data, status=201)
+        participants.remember(response, consent.participant)
+        return response
+
+
+class PromptView(APIView):
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("skipped", str, description="Slugs, separated by commas.")],
+        responses={200: {"type": "object"}},
+    )
+    def get(self, request: Request) -> Response:
+        """What to imitate next; null once all are done or skipped."""
+        skipped = [slug for slug in request.query_params.get("skipped", "")[:2000].split(",") if slug]
+        smiley = smiley_next(request.auth, skipped)
+        return Response(
+            {
+                "smiley": serializers.SmileySerializer(smiley).data if smiley else None,
+                "done": smileys_done(request.auth),
+                "total": Smiley.objects.offered().count(),
+            }
+        )
+
+
+class SmileysView(ListAPIView[Smiley]):
+    permission_classes = [AllowAny]
+    serializer_class = serializers.SmileySerializer
+    queryset = Smiley.objects.offered()
+    pagination_class = None
+
+
+class ExamplesView(APIView):
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=serializers.ExampleSerializer(many=True))
+    def get(self, request: Request, slug: str) -> Response:
+        """How others did it: accepted photos of people who allow it."""
+        smiley = get_object_or_404(Smiley, slug=slug)
+        photos = Photo.objects.examples().filter(accepted_as=smiley).order_by("-created_at")[:6]
+        return Response(serializers.ExampleSerializer(photos, many=True).data)
+
+
+class NewestFirst(CursorPagination):
+    page_size = 60
+    ordering = ("-created_at", "pk")
+
+
+class PhotosView(ListAPIView[Photo]):
+    permission_classes = [HasParticipant]
+    parser_classes = [MultiPartParser]
+    serializer_class = serializers.PhotoSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self):  # type: ignore[no-untyped-def]
+        return photos_of(self.request.auth)
+
+    def get_throttles(self) -> list[AddressThrottle | UploadThrottle]:
+        return [AddressThrottle()] if self.request.method == "GET" else [UploadThrottle()]
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.PhotoUploadSerializer},
+        responses={201: serializers.PhotoSerializer, 200: serializers.PhotoSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Send a photo. 201 when it is new, 200 when this client_id was sent before."""
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.PHOTO_MAX_BYTES + _FORM_OVERHEAD:
+            megabytes = settings.PHOTO_MAX_BYTES // 2**20
+            raise Problem("image_too_large", f"The file is larger than {megabytes} MB: send a smaller one.", status=413)
+        photo, new = photo_submit(
+            participant=request.auth,
+            smiley=_uploaded_smiley(request),
+            client_id=_uploaded_client_id(request),
+            data=_uploaded_image(request),
+        )
+        return Response(serializers.PhotoSerializer(photo).data, status=201 if new else 200)
+
+
+def _uploaded_smiley(request: Request) -> Smiley:
+    smiley = Smiley.objects.offered().filter(slug=str(request.data.get("smiley", ""))).first()
+    if smiley is None:
+        raise Problem("smiley_unknown", "Name one of the smileys of /api/v1/smileys/ in the field smiley.")
+    return smiley
+
+
+def _uploaded_client_id(request: Request) -> uuid.UUID:
+    try:
+        return uuid.UUID(str(request.data.get("client_id", "")))
+    except ValueError:
+        raise Problem("client_id_missing", "Send a UUID of your own in the field client_id.") from None
+
+
+def _uploaded_image(request: Request) -> bytes:
+    image = request.FILES.get("image")
+    if image is None:
+        raise Problem("image_missing", "Send the picture as a file in the field image.")
+    return image.read()
+
+
+class WithdrawalView(APIView):
+    permission_classes = [HasParticipant]
+
+    @extend_schema(request=None, responses={200: {"type": "object", "properties": {"photos": {"type": "integer"}}}})
+    def post(self, request: Request) -> Response:
+        """Take everything back: all photos, all consents, the participant."""
+        response = Response({"photos": participant_withdraw(participant=request.auth, actor="participant")})
+        participants.forget(response)
+        return response
+
+
+class OldestFirst(CursorPagination):
+    page_size = 1000
+    ordering = ("withdrawn_at", "pk")
+
+
+class TombstonesView(ListAPIView[Tombstone]):
+    """The public list of what was withdrawn: whoever holds a copy deletes these."""
+
+    permission_classes = [AllowAny]
+    serializer_class = serializers.TombstoneSerializer
+    queryset = Tombstone.objects.all()
+    pagination_class = OldestFirst

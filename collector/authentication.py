@@ -1,0 +1,43 @@
+"""The volunteers' API: by cookie, with CSRF protection like any session."""
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from operations.problems import Problem, csrf_problem
+
+from . import participants
+from .models import Participant
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class ParticipantAuthentication(BaseAuthentication):
+    """`request.auth` becomes the Participant, if this browser belongs to one."""
+
+    def authenticate(self, request: Request) -> tuple[None, Participant] | None:
+        _enforce_csrf(request._request)
+        participant = participants.current(request._request)
+        return (None, participant) if participant is not None else None
+
+
+class HasParticipant(BasePermission):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if request.auth is None:
+            raise consent_required()
+        return True
+
+
+def consent_required() -> Problem:
+    return Problem("consent_required", "Read the consent text and agree to it first.", status=403)
+
+
+def _enforce_csrf(request: HttpRequest) -> None:
+    check = CSRFCheck(lambda request: None)  # type: ignore[arg-type, return-value]
+    check.process_request(request)
+    if check.process_view(request, None, (), {}):  # type: ignore[arg-type]
+        raise csrf_problem()

@@ -1,0 +1,62 @@
+"""Files that must go: those of withdrawn photos, and those whose row was never committed."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.utils import timezone
+
+from operations.jobs.registry import housekeeping, job_handler
+from operations.jobs.running import RunningJob
+from operations.jobs.services import job_enqueue
+
+from .models import Photo
+
+_DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the round runs every hour
+
+
+def files_erase(*, subject: str, names: Iterable[str]) -> None:
+    """Erase files once the caller's transaction, in which their rows go, has committed."""
+    if listed := sorted(names):
+        job_enqueue(name="collector.erase_files", subject=subject, payload={"names": listed})
+
+
+@job_handler("collector.erase_files", queue="bulk", time_limit=300)
+def _erase(job: RunningJob) -> None:
+    for name in job.payload["names"]:
+        default_storage.delete(name)
+    if connection.vendor == "sqlite":
+        # What was deleted must not stay readable in the write-ahead log.
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def erase_orphans(folder: str, known: Callable[[list[str]], set[str]]) -> int:
+    """Delete files under `folder/YYYY/MM/DD` that no row knows; `known` returns those of the given names that one does.
+
+    Only files older than ORPHAN_HOURS, for a younger one's row may be about to be committed.
+    """
+    before = timezone.now() - timedelta(hours=settings.ORPHAN_HOURS)
+    erased = 0
+    for days in range(_DAYS_SEARCHED):
+        names = _old_files(f"{folder}/{timezone.now() - timedelta(days=days):%Y/%m/%d}", before)
+        for name in set(names) - known(names):
+            default_storage.delete(name)
+            erased += 1
+    return erased
+
+
+def _old_files(folder: str, before: datetime) -> list[str]:
+    try:
+        names = default_storage.listdir(folder)[1]
+    except FileNotFoundError:
+        return []
+    paths = [f"{folder}/{name}" for name in names]
+    return [path for path in paths if default_storage.get_modified_time(path) < before]
+
+
+@housekeeping("collector.erase_orphans", every=timedelta(hours=1))
+def _erase_orphaned_photos() -> None:
+    erase_orphans("photos", lambda names: set(Photo.objects.filter(file__in=names).values_list("file", flat=True)))

@@ -1,0 +1,223 @@
+"""What volunteers give: smileys to imitate, participants, consent, photos, and what is left of a withdrawal."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class SmileyQuerySet(models.QuerySet["Smiley"]):
+    def offered(self) -> "SmileyQuerySet":
+        return self.filter(active=True).order_by("order")
+
+
+class Smiley(models.Model):
+    """One of the prompts, named by its shape and never by a feeling."""
+
+    slug = models.SlugField(unique=True)
+    glyph = models.CharField(max_length=12)
+    title = models.CharField(max_length=60)
+    how = models.CharField(max_length=160, help_text="One line on how to make it.")
+    order = models.PositiveSmallIntegerField(default=0)
+    active = models.BooleanField(default=True)
+    # Kept by the services, for counting ten million photos on each prompt is not an option.
+    accepted_count = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = SmileyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["order"]
+
+    def __str__(self) -> str:
+        return f"{self.glyph} {self.slug}"
+
+
+class Participant(models.Model):
+    """Somebody who gives photos: a random id, and nothing else about them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Scope(models.TextChoices):
+    """What a volunteer may allow."""
+
+    TRAIN = "train", _("train the networks of this site")
+    SHOW_AS_EXAMPLE = "show_as_example", _("be shown as an example to other volunteers")
+    SHARE_IN_RELEASE = "share_in_release", _("be shared with researchers in a released data set")
+
+
+class ConsentText(models.Model):
+    """An immutable text to agree to. A changed text is a new version, and everybody is asked again."""
+
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=12)
+    body = models.JSONField(help_text="Sections: heading, plain, legal.")
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "language"], name="consent_text_version_language")]
+
+    def __str__(self) -> str:
+        return f"version {self.version} ({self.language})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A consent text never changes: write the next version.")
+        super().save(*args, **kwargs)
+
+
+class Consent(models.Model):
+    """Who agreed to which text, when, and to how much. Append-only; the newest row is the one in force."""
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="consents")
+    text = models.ForeignKey(ConsentText, models.PROTECT)
+    agreed_at = models.DateTimeField(default=timezone.now)
+    train = models.BooleanField()
+    show_as_example = models.BooleanField()
+    share_in_release = models.BooleanField()
+
+    class Meta:
+        get_latest_by = ["agreed_at", "pk"]
+        indexes = [models.Index(fields=["participant", "-agreed_at"], name="consent_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.participant_id} {', '.join(self.scopes) or 'revoked'}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("Consents are append-only.")
+        super().save(*args, **kwargs)
+
+    @property
+    def scopes(self) -> list[str]:
+        return [scope for scope in Scope.values if getattr(self, scope)]
+
+
+class ImportBatch(models.Model):
+    """Research pictures brought in by staff. The people in it consented to nothing here, so that its photos
+    are never shown as examples and never released."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    source = models.CharField(max_length=200)
+    licence = models.CharField(max_length=200)
+    legal_basis = models.CharField(max_length=400)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "licence", "legal_basis"], name="import_batch_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class PhotoQuerySet(models.QuerySet["Photo"]):
+    def awaiting_review(self) -> "PhotoQuerySet":
+        return self.filter(state__in=(Photo.State.IN_REVIEW, Photo.State.NO_FACE))
+
+    def accepted(self) -> "PhotoQuerySet":
+        return self.filter(state=Photo.State.ACCEPTED)
+
+    def unprocessed(self) -> "PhotoQuerySet":
+        return self.filter(processed_at=None)
+
+    def trainable(self) -> "PhotoQuerySet":
+        """Accepted, and allowed by the consent in force or by the import's legal basis."""
+        return self.accepted().filter(models.Q(import_batch__isnull=False) | _allowed("train"))
+
+    def examples(self) -> "PhotoQuerySet":
+        """Accepted, and allowed to be shown by the consent it was given under *and* by the one in force."""
+        return self.accepted().filter(_allowed("show_as_example"), consent__show_as_example=True)
+
+    def since(self, moment: datetime) -> "PhotoQuerySet":
+        return self.filter(created_at__gte=moment)
+
+
+def _allowed(scope: str) -> models.Exists:
+    newest = Consent.objects.filter(participant=models.OuterRef("participant")).order_by("-agreed_at", "-pk")
+    return models.Exists(Consent.objects.filter(pk=models.Subquery(newest.values("pk")[:1]), **{scope: True}))
+
+
+class Photo(models.Model):
+    """One kept selfie. Its pixels are in the private storage under `file`."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received", _("received")
+        IN_REVIEW = "in_review", _("in review")
+        NO_FACE = "no_face", _("we could not find a face")
+        ACCEPTED = "accepted", _("accepted, thank you")
+        REJECTED = "rejected", _("not used")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="photos")
+    consent = models.ForeignKey(Consent, models.CASCADE, null=True, blank=True)
+    import_batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, blank=True)
+    smiley = models.ForeignKey(Smiley, models.PROTECT, related_name="prompted_photos", help_text="The prompt.")
+    client_id = models.UUIDField(help_text="Chosen by the sender, so that a repeated upload is the same photo.")
+    state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
+    accepted_as = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="accepted_photos")
+    file = models.CharField(max_length=120)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size = models.PositiveIntegerField(help_text="Bytes of the stored file.")
+    sha256 = models.CharField(max_length=64, help_text="Of the stored file.")
+    upload_sha256 = models.CharField(max_length=64, help_text="Of what was sent; tells a repeat from a mix-up.")
+    created_at = models.DateTimeField(default=timezone.now)
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PhotoQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["participant", "client_id"], name="photo_client_id_once"),
+            models.CheckConstraint(
+                condition=models.Q(consent__isnull=False, import_batch__isnull=True)
+                | models.Q(consent__isnull=True, import_batch__isnull=False),
+                name="photo_consent_or_import",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="accepted", accepted_as__isnull=False)
+                | (~models.Q(state="accepted") & models.Q(accepted_as__isnull=True)),
+                name="photo_accepted_as_smiley",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="photo_queue"),
+            models.Index(fields=["participant", "-created_at"], name="photo_mine"),
+            models.Index(fields=["-created_at"], name="photo_newest"),
+            models.Index(fields=["created_at"], condition=models.Q(processed_at=None), name="photo_unprocessed"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @staticmethod
+    def file_name(photo_id: uuid.UUID, day: datetime) -> str:
+        """Where a photo's pixels go: foldered by day, so that no folder grows without bound."""
+        return f"photos/{day:%Y/%m/%d}/{photo_id}.jpg"
+
+
+class Tombstone(models.Model):
+    """What stays of a withdrawn photo: its opaque id, so that whoever holds a copy can be told to drop it."""
+
+    photo_id = models.UUIDField(primary_key=True)
+    withdrawn_at = models.DateTimeField(default=timezone.now, db_index=True)
+    dataset_versions = models.JSONField(default=list, help_text="Numbers of the data set versions it was in.")
+
+    def __str__(self) -> str:
+        return str(self.photo_id)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("A tombstone stays.")
+
+
+QUOTA_WINDOW = timedelta(days=1)

@@ -1,0 +1,195 @@
+"""The use cases of collecting: consent, submission, and the way back."""
+
+import hashlib
+import uuid
+from collections.abc import Collection
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from operations.audit import audit_record
+from operations.problems import Problem
+
+from .files import files_erase
+from .intake.receive import clean_picture
+from .models import QUOTA_WINDOW, Consent, ConsentText, ImportBatch, Participant, Photo, Scope, Smiley, Tombstone
+from .selectors import consent_in_force, consent_text_current
+from .signals import participant_withdrawn, photo_submitted, photo_withdrawn
+
+
+@transaction.atomic
+def consent_give(
+    *, participant: Participant | None, text: ConsentText, scopes: Collection[str], age_affirmed: bool
+) -> Consent:
+    """Record what somebody agrees to; a newcomer becomes a participant by it.
+
+    For a participant, no scopes at all means: revoked, for later photos and for every use from now on.
+    """
+    unknown = set(scopes) - set(Scope.values)
+    if unknown:
+        raise Problem("scope_unknown", f"There is no scope {', '.join(sorted(unknown))}.")
+    if text.version != consent_text_current(text.language).version:
+        raise Problem("consent_outdated", "The text has changed: read the new one.", status=409)
+    if Scope.TRAIN not in scopes and (participant is None or scopes):
+        raise Problem("scope_required", "Without training the networks there is nothing to take part in.")
+    if not age_affirmed and scopes:
+        raise Problem("age_required", f"You have to be at least {settings.MINIMUM_AGE} years old.")
+    return Consent.objects.create(
+        participant=participant or Participant.objects.create(),
+        text=text,
+        **{scope: scope in scopes for scope in Scope.values},
+    )
+
+
+def photo_submit(*, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes) -> tuple[Photo, bool]:
+    """Take in a volunteer's upload. Returns the photo, and whether it is new.
+
+    When this returns, the photo is safe on disk and in the database. Raises Problem, and then nothing is kept.
+    """
+    consent = _consent_that_allows(participant)
+    if repeated := _repeated(participant, client_id, data):
+        return repeated, False
+    _check_quota(participant)
+    return _photo_store(participant, smiley, client_id, data, consent=consent, import_batch=None)
+
+
+def photo_import(
+    *, batch: ImportBatch, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes
+) -> tuple[Photo, bool]:
+    """Take in a research picture, through the same checks and without a consent."""
+    if repeated := _repeated(participant, client_id, data):
+        return repeated, False
+    return _photo_store(participant, smiley, client_id, data, consent=None, import_batch=batch)
+
+
+def _photo_store(
+    participant: Participant,
+    smiley: Smiley,
+    client_id: uuid.UUID,
+    data: bytes,
+    *,
+    consent: Consent | None,
+    import_batch: ImportBatch | None,
+) -> tuple[Photo, bool]:
+    picture = clean_picture(data)
+    now = timezone.now()
+    photo = Photo(
+        participant=participant,
+        smiley=smiley,
+        client_id=client_id,
+        consent=consent,
+        import_batch=import_batch,
+        created_at=now,
+        width=picture.width,
+        height=picture.height,
+        size=len(picture.jpeg),
+        sha256=hashlib.sha256(picture.jpeg).hexdigest(),
+        upload_sha256=hashlib.sha256(data).hexdigest(),
+    )
+    # The file first: a row without its file is a lost photo, a file without its row is an orphan that a round finds.
+    photo.file = default_storage.save(Photo.file_name(photo.pk, now), ContentFile(picture.jpeg))
+    try:
+        with transaction.atomic():
+            if consent is not None:
+                # Locked, so that two uploads at once cannot both be the last one the quota allows,
+                # and a withdrawal or a revocation that came while we decoded is seen.
+                Participant.objects.select_for_update().get(pk=participant.pk)
+                _consent_that_allows(participant)
+                _check_quota(participant)
+            photo.save(force_insert=True)
+            photo_submitted.send(sender=Photo, photo=photo)
+    except Participant.DoesNotExist:
+        default_storage.delete(photo.file)
+        raise Problem("consent_required", "Read the consent text and agree to it first.", status=403) from None
+    except IntegrityError:
+        default_storage.delete(photo.file)
+        if repeated := _repeated(participant, client_id, data):
+            return repeated, False
+        raise
+    except BaseException:
+        default_storage.delete(photo.file)
+        raise
+    return photo, True
+
+
+def _repeated(participant: Participant, client_id: uuid.UUID, data: bytes) -> Photo | None:
+    photo = Photo.objects.filter(participant=participant, client_id=client_id).select_related("smiley").first()
+    if photo is not None and photo.upload_sha256 != hashlib.sha256(data).hexdigest():
+        raise Problem("client_id_reused", "This client_id names another photo: choose a new one.", status=409)
+    return photo
+
+
+def _consent_that_allows(participant: Participant) -> Consent:
+    consent = consent_in_force(participant)
+    if consent is None:
+        raise Problem("consent_required", "Read the consent text and agree to it first.", status=403)
+    if not consent.train:
+        raise Problem("consent_revoked", "You have taken your consent back: agree again to send photos.", status=403)
+    if consent.text.version != consent_text_current(consent.text.language).version:
+        raise Problem("consent_outdated", "The consent text has changed: read the new one.", status=403)
+    return consent
+
+
+def _check_quota(participant: Participant) -> None:
+    sent = Photo.objects.filter(participant=participant).since(timezone.now() - QUOTA_WINDOW).count()
+    if sent >= settings.PHOTOS_PER_DAY:
+        raise Problem(
+            "quota_reached", f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.", status=429
+        )
+
+
+def photo_processed(*, photo: Photo, face_found: bool) -> bool:
+    """Record that the detectors have seen the photo. False when they already had, or when it is gone."""
+    now_in = Photo.State.IN_REVIEW if face_found else Photo.State.NO_FACE
+    first = Photo.objects.filter(pk=photo.pk, processed_at=None).update(processed_at=timezone.now())
+    if first:
+        Photo.objects.filter(pk=photo.pk, state=Photo.State.RECEIVED).update(state=now_in)
+    return bool(first)
+
+
+@transaction.atomic
+def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool = False) -> None:
+    """Record on the photo what was decided about it: accepted as a smiley, rejected, or open again."""
+    current = Photo.objects.select_for_update().get(pk=photo.pk)
+    if current.accepted_as_id:
+        Smiley.objects.filter(pk=current.accepted_as_id).update(accepted_count=F("accepted_count") - 1)
+    if accepted_as is not None:
+        Smiley.objects.filter(pk=accepted_as.pk).update(accepted_count=F("accepted_count") + 1)
+        state = Photo.State.ACCEPTED
+    elif open_again:
+        state = Photo.State.IN_REVIEW if current.processed_at else Photo.State.RECEIVED
+    else:
+        state = Photo.State.REJECTED
+    Photo.objects.filter(pk=photo.pk).update(state=state, accepted_as=accepted_as)
+
+
+@transaction.atomic
+def photo_withdraw(*, photo: Photo, actor: str) -> Tombstone:
+    """Take a photo back: its rows go now, its files right after, its opaque id stays as a tombstone."""
+    current = Photo.objects.select_for_update().get(pk=photo.pk)
+    tombstone = Tombstone.objects.create(photo_id=current.pk)
+    photo_withdrawn.send(sender=Photo, photo=current, tombstone=tombstone)
+    if current.accepted_as_id:
+        Smiley.objects.filter(pk=current.accepted_as_id).update(accepted_count=F("accepted_count") - 1)
+    files_erase(subject=f"photo:{current.pk}", names=[current.file])
+    audit_record(actor=actor, action="photo_withdrawn", subject=f"photo:{current.pk}")
+    current.delete()
+    return tombstone
+
+
+@transaction.atomic
+def participant_withdraw(*, participant: Participant, actor: str) -> int:
+    """Take everything back: all photos, all consents, the participant. Returns how many photos went."""
+    # Locked against an upload that is being committed at this moment.
+    current = Participant.objects.select_for_update().get(pk=participant.pk)
+    photos = list(current.photos.all())
+    for photo in photos:
+        photo_withdraw(photo=photo, actor=actor)
+    participant_withdrawn.send(sender=Participant, participant=current)
+    audit_record(actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=len(photos))
+    current.delete()
+    return len(photos)

@@ -1,0 +1,125 @@
+"""The use case of looking at a photo with the detectors."""
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from collector.models import Photo
+from collector.services import photo_processed
+from operations.jobs.running import JobRefused
+
+from .models import CROP_SIZE, Analysis, Face, KeypointSet
+from .signals import face_found
+
+if TYPE_CHECKING:
+    from ml.faces.analyse import AnalysedFace, FaceAnalyser
+
+
+def photo_analyse(*, photo_id: uuid.UUID) -> Face | None:
+    """Find the faces of a photo, keep the subject's crop, keypoints and quality. Returns the subject.
+
+    Safe to repeat and to run twice at once: only the first to commit writes. A photo that was withdrawn
+    meanwhile leaves nothing behind. Raises JobRefused when the stored file cannot be read.
+    """
+    photo = Photo.objects.unprocessed().filter(pk=photo_id).first()
+    if photo is None:
+        return None
+    found = _look(photo)
+    crop_name = ""
+    if found.crop:
+        crop_name = default_storage.save(Face.crop_name(timezone.now()), ContentFile(found.crop))
+    try:
+        subject = _store(photo, found, crop_name)
+    except BaseException:
+        if crop_name:
+            default_storage.delete(crop_name)
+        raise
+    if subject is None and crop_name:
+        default_storage.delete(crop_name)
+    return subject
+
+
+@dataclass(frozen=True)
+class _Findings:
+    analysis: Any
+    crop: bytes | None
+
+
+@cache
+def _analyser() -> "FaceAnalyser":
+    from ml.faces.analyse import FaceAnalyser  # vision libraries are loaded by the workers that need them only
+
+    return FaceAnalyser()
+
+
+def _look(photo: Photo) -> _Findings:
+    from ml.faces.crop import encode_jpeg, warp
+    from ml.pictures import UnreadablePicture, read_picture
+
+    try:
+        with default_storage.open(photo.file, "rb") as file:
+            image = read_picture(file.read())
+    except (UnreadablePicture, FileNotFoundError) as error:
+        raise JobRefused(f"The stored photo cannot be read: {error}") from error
+    analysis = _analyser().analyse(image)
+    if not analysis.faces:
+        return _Findings(analysis, None)
+    return _Findings(analysis, encode_jpeg(warp(image, analysis.faces[0].transform, CROP_SIZE)))
+
+
+@transaction.atomic
+def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
+    analysis = found.analysis
+    locked = Photo.objects.select_for_update().filter(pk=photo.pk).first()
+    if locked is None or not photo_processed(photo=locked, face_found=bool(analysis.faces)):
+        return None
+    Analysis.objects.create(photo=locked, flags=analysis.flags, perceptual_hash=_signed(analysis.phash))
+    faces = [
+        _face_row(locked, face, crop_name if index == 0 else "", is_subject=index == 0)
+        for index, face in enumerate(analysis.faces)
+    ]
+    Face.objects.bulk_create(faces)
+    KeypointSet.objects.bulk_create(
+        KeypointSet(
+            face=row,
+            source=KeypointSet.Source.MESH,
+            points=face.keypoints.round(2).tolist(),
+            visible=face.visibility.tolist(),
+        )
+        for row, face in zip(faces, analysis.faces, strict=True)
+    )
+    if not faces:
+        return None
+    face_found.send(sender=Face, face=faces[0])
+    return faces[0]
+
+
+def _face_row(photo: Photo, face: "AnalysedFace", crop_name: str, *, is_subject: bool) -> Face:
+    return Face(
+        photo=photo,
+        is_subject=is_subject,
+        x=face.box.x,
+        y=face.box.y,
+        width=face.box.width,
+        height=face.box.height,
+        score=face.score,
+        yaw=face.pose.yaw,
+        pitch=face.pose.pitch,
+        roll=face.pose.roll,
+        sharpness=face.sharpness,
+        brightness=face.exposure.brightness,
+        flags=face.flags,
+        crop=crop_name,
+        transform=face.transform.as_list(),
+    )
+
+
+def _signed(bits: int) -> int:
+    """64 unsigned bits as the signed number that databases store."""
+    return bits - (1 << 64) if bits >= 1 << 63 else bits

@@ -1,0 +1,30 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from collector.models import Photo
+from labeling.analysis import photo_analyse
+from operations.jobs.running import JobRefused
+from operations.progress import Track
+
+
+class Command(BaseCommand):
+    help = "Find faces in all photos that no worker has seen yet. May be interrupted, and may run beside the workers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        waiting = Photo.objects.unprocessed().order_by("created_at")
+        track = Track(waiting.values_list("pk", flat=True).iterator(), total=waiting.count(), unit="photos")
+        unreadable = 0
+        for photo_id in track:
+            try:
+                photo_analyse(photo_id=photo_id)
+            except JobRefused as refusal:
+                unreadable += 1
+                self.stderr.write(f"{photo_id}: {refusal}")
+        seen = Photo.objects.exclude(processed_at=None)
+        faces = seen.filter(faces__is_subject=True).count()
+        total = seen.count()
+        share = 100 * faces / total if total else 0.0
+        self.stdout.write(
+            f"{track.summary()}, {unreadable:,} unreadable. {faces:,} of all {total:,} photos have a face ({share:.1f} %)."
+        )

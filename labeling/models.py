@@ -1,0 +1,166 @@
+"""What detectors and people say of a photo."""
+
+import uuid
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from collector.models import Photo, Smiley
+
+CROP_SIZE = 256
+
+
+class Analysis(models.Model):
+    """What the detectors found out about a photo as a whole."""
+
+    photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
+    flags = models.JSONField(default=dict, help_text="Named quality flags with the values measured.")
+    perceptual_hash = models.BigIntegerField(help_text="64 bits, as a signed number.")
+    analysed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "analyses"
+
+    def __str__(self) -> str:
+        return f"analysis of {self.photo_id}"
+
+
+class Face(models.Model):
+    """A face found in a photo. Coordinates are pixels of the stored photo."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="faces")
+    is_subject = models.BooleanField(help_text="The face the photo is about; only its crop is kept.")
+    x = models.FloatField()
+    y = models.FloatField()
+    width = models.FloatField()
+    height = models.FloatField()
+    score = models.FloatField()
+    yaw = models.FloatField(help_text="Degrees.")
+    pitch = models.FloatField(help_text="Degrees.")
+    roll = models.FloatField(help_text="Degrees.")
+    sharpness = models.FloatField()
+    brightness = models.FloatField()
+    flags = models.JSONField(default=dict, help_text="Named quality flags with the values measured.")
+    crop = models.CharField(max_length=120, blank=True)
+    transform = models.JSONField(help_text="Photo to crop: the six numbers of a similarity transform.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["photo"], condition=models.Q(is_subject=True), name="face_one_subject_a_photo"
+            )
+        ]
+        indexes = [models.Index(fields=["crop"], name="face_crop")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def box(self) -> list[float]:
+        return [self.x, self.y, self.width, self.height]
+
+    @staticmethod
+    def crop_name(day: datetime) -> str:
+        return f"crops/{day:%Y/%m/%d}/{uuid.uuid4()}.jpg"
+
+
+class KeypointSet(models.Model):
+    """The 15 points of a face by one source, in pixels of the stored photo and Kaggle's order."""
+
+    class Source(models.TextChoices):
+        MESH = "mesh"
+        MODEL = "model"
+        HUMAN = "human"
+
+    face = models.ForeignKey(Face, models.CASCADE, related_name="keypoint_sets")
+    source = models.CharField(max_length=5, choices=Source)
+    points = models.JSONField(help_text="Fifteen pairs x, y.")
+    visible = models.JSONField(help_text="Fifteen booleans.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["face", "source"], name="keypoints_once_a_source")]
+
+    def __str__(self) -> str:
+        return f"{self.source} keypoints of {self.face_id}"
+
+
+class Review(models.Model):
+    """One reviewer's verdict on one photo."""
+
+    class Kind(models.TextChoices):
+        DECIDE = "decide"
+        RECHECK = "recheck", "recheck: never counts towards the decision"
+
+    class Verdict(models.TextChoices):
+        MATCH = "match", "matches the prompt"
+        OTHER = "other", "is another smiley"
+        UNCLEAR = "unclear", "unclear"
+        REJECT = "reject", "reject"
+
+    class Reason(models.TextChoices):
+        NO_FACE = "no_face", "no face"
+        NOT_ALONE = "not_alone", "not the person alone"
+        NOT_TRYING = "not_trying", "not trying"
+        INDECENT = "indecent", "indecent"
+        BAD_QUALITY = "bad_quality", "bad quality"
+        UNDER_AGE = "under_age", "under age"
+        OTHER = "other", "another reason"
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    kind = models.CharField(max_length=7, choices=Kind, default=Kind.DECIDE)
+    verdict = models.CharField(max_length=7, choices=Verdict)
+    smiley = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True)
+    reason = models.CharField(max_length=11, choices=Reason, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["photo", "reviewer", "kind"], name="review_once_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(verdict="other", smiley__isnull=False)
+                | (~models.Q(verdict="other") & models.Q(smiley__isnull=True)),
+                name="review_other_names_smiley",
+            ),
+            models.CheckConstraint(
+                condition=(models.Q(verdict="reject") & ~models.Q(reason=""))
+                | (~models.Q(verdict="reject") & models.Q(reason="")),
+                name="review_reject_names_reason",
+            ),
+        ]
+        indexes = [models.Index(fields=["reviewer", "-created_at"], name="review_mine")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.reviewer_id}"
+
+
+class Decision(models.Model):
+    """What the reviews of a photo add up to, or the label it was imported with while they add up to nothing."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+
+    photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
+    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.OPEN)
+    smiley = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="decisions")
+    imported_as = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="imported_decisions")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome="accepted", smiley__isnull=False)
+                | (~models.Q(outcome="accepted") & models.Q(smiley__isnull=True)),
+                name="decision_accepted_names_smiley",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.smiley_id or ''}".strip()

@@ -1,0 +1,6 @@
+"""What labeling announces, inside its own transactions."""
+
+from django.dispatch import Signal
+
+face_found = Signal()  # face: the subject of a photo, with its crop
+decision_changed = Signal()  # photo, decision

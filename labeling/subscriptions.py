@@ -1,0 +1,39 @@
+"""What labeling does when collector announces something, and the jobs and rounds it has."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.dispatch import receiver
+
+from collector.files import erase_orphans, files_erase
+from collector.models import Photo
+from collector.signals import photo_submitted, photo_withdrawn
+from operations.jobs.registry import housekeeping, job_handler
+from operations.jobs.running import RunningJob
+from operations.jobs.services import job_enqueue
+
+from .models import Face
+
+
+@receiver(photo_submitted)
+def _queue_analysis(photo: Photo, **kwargs: Any) -> None:
+    job_enqueue(name="labeling.analyse_photo", subject=str(photo.pk))
+
+
+@receiver(photo_withdrawn)
+def _erase_crops(photo: Photo, **kwargs: Any) -> None:
+    crops = [name for name in photo.faces.values_list("crop", flat=True) if name]
+    files_erase(subject=f"crops:{photo.pk}", names=crops)
+
+
+@job_handler("labeling.analyse_photo", queue="media", time_limit=60)
+def _analyse(job: RunningJob) -> None:
+    from .analysis import photo_analyse
+
+    photo_analyse(photo_id=uuid.UUID(job.subject))
+
+
+@housekeeping("labeling.erase_orphans", every=timedelta(hours=1))
+def _erase_orphaned_crops() -> None:
+    erase_orphans("crops", lambda names: set(Face.objects.filter(crop__in=names).values_list("crop", flat=True)))

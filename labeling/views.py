@@ -1,0 +1,67 @@
+"""The review page: the next photo, its prompt, and one key per verdict."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from collector import participants
+from collector.models import Photo, Smiley
+from operations.problems import Problem
+
+from .models import Review
+from .selectors import review_queue, subject_of
+from .services import review_record
+
+# One key each; the template shows them as keycaps and the script reads them from there.
+VERDICT_KEYS = (("m", Review.Verdict.MATCH), ("u", Review.Verdict.UNCLEAR))
+REASON_KEYS = tuple((str(number), reason) for number, reason in enumerate(Review.Reason, start=1))
+SMILEY_KEYS = "abcdefghijklnopqrstvwxyz"  # without the two verdicts' keys
+
+
+@method_decorator(permission_required("labeling.add_review", raise_exception=True), name="dispatch")
+class ReviewView(View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        queue = review_queue(request.user, participants.current(request))  # type: ignore[arg-type]
+        photo = queue.first()
+        smileys = zip(SMILEY_KEYS, Smiley.objects.offered(), strict=False)
+        context: dict[str, Any] = {
+            **admin.site.each_context(request),
+            "title": "Review",
+            "photo": photo,
+            "face": subject_of(photo) if photo else None,
+            "waiting": queue[:1000].count(),
+            "verdict_keys": VERDICT_KEYS,
+            "reason_keys": REASON_KEYS,
+            "smiley_keys": [(key, smiley) for key, smiley in smileys if photo and smiley != photo.smiley],
+        }
+        return render(request, "admin/review.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        photo = Photo.objects.filter(pk=request.POST.get("photo", "")).first()
+        try:
+            review_record(
+                photo=photo or Photo(),
+                reviewer=request.user,  # type: ignore[arg-type]
+                own=participants.current(request),
+                **_verdict(request),
+            )
+        except Problem as problem:
+            messages.warning(request, problem.detail)
+        return redirect("review")
+
+
+def _verdict(request: HttpRequest) -> dict[str, Any]:
+    """A button's value is `match`, `unclear`, `reject:REASON` or `other:SLUG`."""
+    verdict, _, detail = request.POST.get("verdict", "").partition(":")
+    if verdict not in Review.Verdict.values:
+        raise Problem("verdict_unknown", "Choose one of the verdicts.")
+    if verdict == Review.Verdict.OTHER:
+        return {"verdict": verdict, "smiley": get_object_or_404(Smiley, slug=detail)}
+    if verdict == Review.Verdict.REJECT:
+        return {"verdict": verdict, "reason": detail if detail in Review.Reason.values else ""}
+    return {"verdict": verdict}

@@ -1,0 +1,54 @@
+"""Telling the broker that a job waits. Failing here loses nothing: the sweep finds what the broker forgot."""
+
+import logging
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+
+from ..models import Job
+from .registry import kind
+
+logger = logging.getLogger(__name__)
+
+# One quick second try, for the first message after the broker was restarted; a request must not wait longer.
+_RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+
+
+def announce_on_commit(job: Job) -> None:
+    transaction.on_commit(lambda: announce(job))
+
+
+def announce(job: Job) -> bool:
+    """Send the hint. False, and a warning in the log, when the broker does not take it."""
+    return send("operations.run_job", [str(job.pk)], queue=job.queue, time_limit=kind(job.kind).time_limit) and bool(
+        Job.objects.filter(pk=job.pk).update(announced_at=timezone.now())
+    )
+
+
+def send(task: str, args: list[str], *, queue: str, **options: Any) -> bool:
+    try:
+        current_app.send_task(task, args=args, queue=queue, retry=True, retry_policy=_RETRY, **options)
+    except Exception as error:  # kombu and redis raise a dozen unrelated types when a broker goes away
+        logger.warning("The broker took no message", extra={"task": task, "queue": queue, "error": repr(error)})
+        return False
+    return True
+
+
+def depth(queue: str) -> int:
+    """Messages waiting in a queue, over all its priorities. Raises what the broker's client raises."""
+    with current_app.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        if not hasattr(channel, "priority_steps"):
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        return sum(channel.client.llen(channel._q_for_pri(queue, step)) for step in channel.priority_steps)
+
+
+def ping() -> None:
+    """Raise unless the broker answers."""
+    with current_app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        client = getattr(connection.default_channel, "client", None)
+        if client is not None:
+            client.ping()

@@ -1,0 +1,63 @@
+"""Which code does which kind of job, and what is done regularly.
+
+Higher rooms register here from `AppConfig.ready`; the queue's worker finds the handler by the job's kind,
+so that nothing is ever imported upwards and no task name is written twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .running import RunningJob
+
+Handler = Callable[["RunningJob"], None]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    name: str
+    queue: str
+    handler: Handler
+    time_limit: int | None  # seconds after which the worker's child is killed; None for supervised processes
+
+
+@dataclass(frozen=True)
+class Housekeeping:
+    name: str
+    every: timedelta
+    run: Callable[[], None]
+
+
+_kinds: dict[str, JobKind] = {}
+_housekeeping: dict[str, Housekeeping] = {}
+
+
+def job_handler(name: str, *, queue: str, time_limit: int | None) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the handler of jobs of kind `name`."""
+
+    def register(handler: Handler) -> Handler:
+        _kinds[name] = JobKind(name, queue, handler, time_limit)
+        return handler
+
+    return register
+
+
+def housekeeping(name: str, *, every: timedelta) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Have the sweep call the decorated function at most once per `every`."""
+
+    def register(run: Callable[[], None]) -> Callable[[], None]:
+        _housekeeping[name] = Housekeeping(name, every, run)
+        return run
+
+    return register
+
+
+def kind(name: str) -> JobKind:
+    """The registered kind; KeyError for one that no room of this installation knows."""
+    return _kinds[name]
+
+
+def all_housekeeping() -> list[Housekeeping]:
+    return list(_housekeeping.values())

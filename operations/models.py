@@ -1,0 +1,127 @@
+"""What every room stands on: background jobs, the audit log, signs of life."""
+
+import uuid
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils import timezone
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def due(self) -> "JobQuerySet":
+        """Queued and allowed to run now."""
+        return self.filter(state=Job.State.QUEUED, run_after__lte=timezone.now())
+
+    def lease_expired(self) -> "JobQuerySet":
+        return self.filter(state=Job.State.RUNNING, lease_until__lt=timezone.now())
+
+    def finished_before(self, moment: Any) -> "JobQuerySet":
+        return self.filter(state__in=(Job.State.DONE, Job.State.SUPERSEDED), finished_at__lt=moment)
+
+
+class Job(models.Model):
+    """One piece of background work. The row is the truth; the broker's message is only a hint to look at it."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        SUPERSEDED = "superseded", "superseded by a later job for the same subject"
+        QUARANTINED = "quarantined", "quarantined: failed too often"
+
+    class Queue(models.TextChoices):
+        MEDIA = "media", "media (seconds)"
+        BULK = "bulk", "bulk (minutes)"
+        TRAIN = "train", "train (supervises a process)"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=80)
+    subject = models.CharField(max_length=80, help_text="The opaque id of what it is about.")
+    payload = models.JSONField(default=dict, blank=True)
+    queue = models.CharField(max_length=8, choices=Queue)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    run_after = models.DateTimeField(default=timezone.now)
+    announced_at = models.DateTimeField(null=True, editable=False)
+    lease_token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    progress_done = models.PositiveIntegerField(default=0)
+    progress_total = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=200, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Only *queued* jobs are unique: a change that comes while one runs must be able to queue the next.
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=models.Q(state="queued"), name="job_queued_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["queue", "run_after"], condition=models.Q(state="queued"), name="job_due"),
+            models.Index(fields=["lease_until"], condition=models.Q(state="running"), name="job_lease"),
+            models.Index(fields=["kind", "subject"], name="job_subject"),
+            models.Index(fields=["finished_at"], name="job_finished"),
+            models.Index(fields=["-created_at"], name="job_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("This table is append-only.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("This table is append-only.")
+
+
+class AuditEvent(models.Model):
+    """Who did what to which thing, when. Append-only; never holds picture bytes, tokens or receipt codes."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.CharField(max_length=160, db_index=True, help_text="staff:NAME, participant, or system")
+    action = models.CharField(max_length=60)
+    subject = models.CharField(max_length=120, db_index=True)
+    details = models.JSONField(default=dict, blank=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("The audit log is append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("The audit log is append-only.")
+
+
+class QueuePulse(models.Model):
+    """Signs of life of the workers of one queue."""
+
+    queue = models.CharField(max_length=8, primary_key=True, choices=Job.Queue)
+    worker_seen_at = models.DateTimeField(null=True)
+    canary_at = models.DateTimeField(null=True, help_text="When a task last came all the way through broker and worker.")
+
+    def __str__(self) -> str:
+        return self.queue
+
+
+class Round(models.Model):
+    """When a piece of housekeeping was last done, so that two beats do not do it twice."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,85 @@
+"""Photos, crops and artifacts: written so that a crash leaves all or nothing, served only by authorising views."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.http import FileResponse, Http404
+
+_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+TEMPORARY = ".part"
+
+
+class DurableStorage(FileSystemStorage):
+    """The local folder. A name appears only when its bytes are safe on disk, and has no public address."""
+
+    def __init__(self, location: str | Path) -> None:
+        super().__init__(location=str(location), base_url="")
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        target = Path(self.path(name))
+        _make_folder(target.parent, Path(self.location))
+        temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}{TEMPORARY}")
+        try:
+            with open(temporary, "xb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        return name
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        # Names are UUIDs made by us: writing one again means the same content again.
+        return name
+
+    def url(self, name: str | None) -> str:
+        raise ValueError("Private files have no address: serve them through an authorising view.")
+
+
+def private_response(name: str, *, content_type: str, download_as: str | None = None) -> FileResponse:
+    """Stream a private file with headers under which a browser neither keeps nor runs it.
+
+    The caller has authorised the request. Raises Http404 when the file is gone.
+    """
+    try:
+        file: IO[bytes] = default_storage.open(name, "rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    response = FileResponse(
+        file, content_type=content_type, as_attachment=download_as is not None, filename=download_as or ""
+    )
+    for header, value in _HEADERS.items():
+        response.headers[header] = value
+    return response
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Create the folder and make its own entry durable, which `fsync` of a file alone does not do."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for parent in (folder, *folder.parents):
+        _sync_folder(parent)
+        if parent == root:
+            break
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

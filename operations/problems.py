@@ -1,0 +1,48 @@
+"""Errors that tell a person what to do, and their form in the API: RFC 9457 problem details."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.csrf import csrf_failure as django_csrf_failure
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """A request that cannot be done, with a stable code for programs and a sentence for people.
+
+    Services raise it; the API answers with it, commands and pages show its sentence.
+    """
+
+    def __init__(self, code: str, detail: str, *, status: int = 400, **extra: Any) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.status = status
+        self.extra = extra
+
+
+def problem_response(problem: Problem) -> JsonResponse:
+    return JsonResponse(problem_body(problem), status=problem.status, content_type=CONTENT_TYPE)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    if request.path.startswith("/api/"):
+        return problem_response(csrf_problem())
+    return django_csrf_failure(request, reason)
+
+
+def csrf_problem() -> Problem:
+    return Problem("csrf_failed", "The page is too old: load it again and repeat.", status=403)
+
+
+def problem_body(problem: Problem) -> dict[str, Any]:
+    return {
+        "type": f"/api/v1/docs/#{problem.code}",
+        "title": problem.code.replace("_", " ").capitalize(),
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        **problem.extra,
+    }

@@ -1,0 +1,49 @@
+"""Throttles. Their counters live in the shared cache, keyed by a keyed hash, so that no address is stored."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.utils.crypto import salted_hmac
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from .middleware import client_address
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+
+class _OpenOnFailure(SimpleRateThrottle):
+    """Without the cache everybody passes: the quota in the database still holds, and photos are not lost."""
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        try:
+            return bool(super().allow_request(request, view))
+        except (RedisError, OSError) as error:
+            logger.warning("No throttling: the cache does not answer", extra={"error": repr(error)})
+            return True
+
+
+class AddressThrottle(_OpenOnFailure):
+    scope = "address"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        return f"throttle-{self.scope}-{salted_hmac('throttle', client_address(request)).hexdigest()[:24]}"
+
+
+class UploadThrottle(_OpenOnFailure):
+    """Per participant."""
+
+    scope = "upload"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> Any:
+        return f"throttle-{self.scope}-{request.auth.pk}" if request.auth is not None else None
+
+
+class ParticipantThrottle(AddressThrottle):
+    """How many new participants one address may begin; a school behind one address is many people."""
+
+    scope = "participant"

@@ -1,0 +1,136 @@
+"""Data sets, runs and models in admin."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from operations.admin import ReadOnlyAdmin
+from operations.audit import actor_of
+from operations.problems import Problem
+
+from .models import DatasetVersion, ModelVersion, Prediction, Split, TrainingRun
+from .runs import model_promote, run_request
+
+
+@admin.register(DatasetVersion)
+class DatasetVersionAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/training/datasetversion/change_list.html"
+    list_display = ("__str__", "photos", "people", "created_at", "created_by", "sha256")
+    ordering = ("-number",)
+    fields = ("number", "revision", "created_at", "created_by", "people", "photos", "table", "sha256", "download")
+    readonly_fields = ("table", "download")
+
+    @admin.display(description="photos by smiley and split")
+    def table(self, version: DatasetVersion) -> str:
+        rows = [(smiley, *(splits[name] for name in Split.values)) for smiley, splits in version.counts.items()]
+        return _table(("smiley", *Split.values), rows)
+
+    @admin.display(description="manifest")
+    def download(self, version: DatasetVersion) -> str:
+        return format_html('<a href="{}">manifest.jsonl</a>', reverse("dataset-manifest", args=[version.pk]))
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "epochs_done", "accuracy", "created_at", "finished_at", "created_by")
+    list_filter = ("task", "architecture", "state")
+    list_select_related = ("version",)
+    ordering = ("-created_at",)
+    asked = ("version", "architecture", "epochs", "max_seconds", "seed")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("training.add_trainingrun")
+
+    def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
+        outcome = ("state", "epochs_done", "accuracy", "started_at", "finished_at", "error")
+        return (*self.asked, *outcome) if obj else self.asked
+
+    def save_model(self, request: HttpRequest, obj: TrainingRun, form: ModelForm[Any], change: bool) -> None:
+        try:
+            run, _ = run_request(
+                task=obj.task, **{name: getattr(obj, name) for name in self.asked}, actor=actor_of(request)
+            )
+        except Problem as problem:
+            messages.set_level(request, messages.ERROR)
+            messages.error(request, problem.detail)
+        else:
+            obj.pk = run.pk
+
+    @admin.display(description="epochs")
+    def epochs_done(self, run: TrainingRun) -> str:
+        return f"{len(run.history)} of {run.epochs}"
+
+    @admin.display(description="accuracy on unseen people")
+    def accuracy(self, run: TrainingRun) -> str:
+        return f"{run.metrics['accuracy']:.1%}" if run.metrics else ""
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "accuracy", "macro_f1", "stale_since", "promoted_at", "created_at")
+    list_filter = ("task", "state")
+    ordering = ("-created_at",)
+    fields = ("task", "number", "state", "stale_since", "run", "accuracy", "macro_f1", "per_class", "confusion", "created_at")
+    readonly_fields = ("accuracy", "macro_f1", "per_class", "confusion")
+    actions = ("promote",)
+
+    @admin.display(description="accuracy on unseen people")
+    def accuracy(self, model: ModelVersion) -> str:
+        return f"{model.metrics['accuracy']:.1%}"
+
+    @admin.display(description="macro-F1")
+    def macro_f1(self, model: ModelVersion) -> str:
+        return f"{model.metrics['macro_f1']:.3f}"
+
+    @admin.display(description="by smiley")
+    def per_class(self, model: ModelVersion) -> str:
+        names = ("precision", "recall", "f1")
+        rows = [
+            (smiley, *(f"{figures[name]:.3f}" for name in names), figures["support"])
+            for smiley, figures in model.metrics["per_class"].items()
+        ]
+        return _table(("smiley", *names, "photos"), rows)
+
+    @admin.display(description="confusion matrix")
+    def confusion(self, model: ModelVersion) -> str:
+        url = reverse("model-confusion", args=[model.pk])
+        return format_html('<img class="picture" alt="Confusion matrix on unseen people" src="{}">', url)
+
+    @admin.action(description="Promote: let it serve", permissions=["promote"])
+    def promote(self, request: HttpRequest, models: QuerySet[ModelVersion]) -> None:
+        if len(models) != 1:
+            messages.error(request, "Choose exactly one model.")
+            return
+        try:
+            model = model_promote(model=models[0], actor=actor_of(request))
+        except Problem as problem:
+            messages.error(request, problem.detail)
+        else:
+            messages.info(request, f"Model {model} serves from now on.")
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("training.change_modelversion")
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ("face", "model", "smiley", "share", "created_at")
+    list_filter = ("model", "smiley")
+    list_select_related = ("model", "smiley", "face")
+    ordering = ("-created_at",)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    body = format_html_join(
+        "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows)
+    )
+    return format_html(
+        '<table class="figures"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
+        format_html_join("", "<th>{}</th>", ((name,) for name in head)),
+        body,
+    )

@@ -1,0 +1,61 @@
+"""One photo with everything that is known about it: read in all rooms, so it lives in the highest."""
+
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from collector.authentication import HasParticipant
+from collector.models import Photo
+from collector.selectors import photos_of
+from collector.serializers import PhotoSerializer
+from collector.services import photo_withdraw
+from operations.problems import Problem
+
+from .models import Prediction
+
+
+class PhotoView(APIView):
+    permission_classes = [HasParticipant]
+
+    @extend_schema(responses={200: PhotoSerializer})
+    def get(self, request: Request, photo_id: uuid.UUID) -> Response:
+        """State, faces, and what the active model makes of it."""
+        photo = _own_photo(request, photo_id)
+        facts = {
+            "processed": photo.processed_at is not None,
+            "faces": [
+                {"box": face.box, "score": face.score, "flags": face.flags} for face in photo.faces.order_by("-is_subject")
+            ],
+            "prediction": _prediction(photo),
+        }
+        return Response({**PhotoSerializer(photo).data, **facts})
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
+        """Take the photo back, for good."""
+        photo_withdraw(photo=_own_photo(request, photo_id), actor="participant")
+        return Response(status=204)
+
+
+def _own_photo(request: Request, photo_id: uuid.UUID) -> Photo:
+    photo = photos_of(request.auth).filter(pk=photo_id).first()
+    if photo is None:
+        raise Problem("not_found", "There is no such photo of yours.", status=404)
+    return photo
+
+
+def _prediction(photo: Photo) -> dict[str, Any] | None:
+    made = Prediction.objects.filter(face__photo=photo).select_related("smiley", "model").order_by("-created_at").first()
+    if made is None:
+        return None
+    return {
+        "model": made.model.number,
+        "smiley": made.smiley.slug,
+        "glyph": made.smiley.glyph,
+        "share": made.share,
+        "distribution": made.distribution,
+    }

@@ -1,0 +1,49 @@
+"""Model artifacts in the private storage, so that every worker on every machine can serve them."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from .models import ModelVersion
+
+
+def artifact_store(folder: Path, prefix: str) -> dict[str, str]:
+    """Copy an artifact's files into the storage under `prefix`; returns their names with their SHA-256."""
+    digests = {}
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        default_storage.save(f"{prefix}/{path.name}", ContentFile(content))
+        digests[path.name] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def artifact_fetch(model: ModelVersion) -> Path:
+    """A local folder with the model's artifact, fetched from the storage when it is not here yet.
+
+    Raises ValueError when a file is not what was registered.
+    """
+    target = settings.DATA_DIR / "cache" / "models" / str(model.run_id)
+    if target.is_dir():
+        return Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        for name, sha256 in model.files.items():
+            with default_storage.open(f"{model.artifact}/{name}", "rb") as file:
+                content = file.read()
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise ValueError(f"{name} of model {model} is not the file that was registered.")
+            (aside / name).write_bytes(content)
+        os.rename(aside, target)
+    except OSError:
+        if not target.is_dir():  # else another worker of this machine was first
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Path(target)

@@ -1,0 +1,179 @@
+"""The use cases of data sets: freezing, revising, packing for training."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from collector.models import Photo, Tombstone
+from labeling.models import Face
+from operations.audit import audit_record
+from operations.jobs.services import job_enqueue
+from operations.problems import Problem
+
+from .models import DatasetItem, DatasetVersion, ModelVersion, Split, SplitAssignment
+
+
+@transaction.atomic
+def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
+    """Freeze all accepted photos with a face into the next version. Returns it, and whether it is new:
+    where nothing has changed the newest version is returned. Raises Problem when nothing is accepted yet.
+    """
+    photos = list(
+        Photo.objects.trainable()
+        .filter(faces__is_subject=True)
+        .exclude(faces__crop="")
+        .order_by("pk")
+        .values("pk", "participant_id", "accepted_as_id", "accepted_as__slug")
+    )
+    if not photos:
+        raise Problem("nothing_accepted", "No accepted photo has a face yet: review some first.", status=409)
+    splits = _assign_splits(photos)
+    lines = [
+        _manifest_line(p["pk"], p["participant_id"], p["accepted_as__slug"], splits[p["participant_id"]]) for p in photos
+    ]
+    content = "".join(lines).encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    newest = DatasetVersion.objects.order_by("-number").first()
+    if newest is not None and newest.sha256 == sha256:
+        return newest, False
+    number = newest.number + 1 if newest else 1
+    version = DatasetVersion.objects.create(
+        number=number,
+        sha256=sha256,
+        manifest=default_storage.save(_manifest_name(number, 0), ContentFile(content)),
+        photos=len(photos),
+        people=len({p["participant_id"] for p in photos}),
+        counts=_counts((p["accepted_as__slug"], splits[p["participant_id"]]) for p in photos),
+        created_by=actor,
+    )
+    DatasetItem.objects.bulk_create(
+        (
+            DatasetItem(
+                version=version, photo_id=p["pk"], smiley_id=p["accepted_as_id"], split=splits[p["participant_id"]]
+            )
+            for p in photos
+        ),
+        batch_size=2000,
+    )
+    audit_record(actor=actor, action="dataset_frozen", subject=f"dataset:{version}", sha256=sha256, photos=len(photos))
+    return version, True
+
+
+def _assign_splits(photos: list[dict[str, Any]]) -> dict[Any, str]:
+    """Everybody's split; newcomers are assigned now, stratified by smiley, and stay where they are put."""
+    from ml.data.splits import assign_splits
+
+    known = {str(pk): split for pk, split in SplitAssignment.objects.values_list("participant_id", "split")}
+    labels: defaultdict[str, list[str]] = defaultdict(list)
+    for photo in photos:
+        labels[str(photo["participant_id"])].append(photo["accepted_as__slug"])
+    assigned = assign_splits(labels, known)
+    by_participant = {photo["participant_id"]: assigned[str(photo["participant_id"])] for photo in photos}
+    SplitAssignment.objects.bulk_create(
+        (
+            SplitAssignment(participant_id=participant, split=split)
+            for participant, split in by_participant.items()
+            if str(participant) not in known
+        ),
+        batch_size=2000,
+    )
+    return by_participant
+
+
+def _manifest_line(photo: Any, participant: Any, smiley: str, split: str) -> str:
+    return json.dumps({"photo": str(photo), "participant": str(participant), "smiley": smiley, "split": split}) + "\n"
+
+
+def _manifest_name(number: int, revision: int) -> str:
+    return f"datasets/{number}/manifest.r{revision}.jsonl"
+
+
+def _counts(pairs: Any) -> dict[str, dict[str, int]]:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for smiley, split in pairs:
+        counts[smiley][split] += 1
+    return {smiley: {split: counts[smiley][split] for split in Split.values} for smiley in sorted(counts)}
+
+
+def photo_leaves_datasets(*, photo: Photo, tombstone: Tombstone) -> None:
+    """A withdrawn photo leaves its versions, which get a revision; models that learned from it become stale."""
+    numbers = list(DatasetItem.objects.filter(photo=photo).values_list("version_id", flat=True).order_by("version_id"))
+    if not numbers:
+        return
+    # Locked against a model that is being registered from one of these versions at this moment.
+    list(DatasetVersion.objects.select_for_update().filter(pk__in=numbers).order_by("pk"))
+    Tombstone.objects.filter(pk=tombstone.pk).update(dataset_versions=numbers)
+    DatasetItem.objects.filter(photo=photo).delete()
+    ModelVersion.objects.filter(run__version__in=numbers, stale_since=None).update(stale_since=timezone.now())
+    for number in numbers:
+        job_enqueue(name="training.revise_dataset", subject=str(number))
+
+
+@transaction.atomic
+def dataset_revise(*, number: int) -> DatasetVersion:
+    """Write a version's manifest anew from what is left of it, as its next revision; the former one goes."""
+    version = DatasetVersion.objects.select_for_update().get(pk=number)
+    rows = list(items_of(version))
+    content = "".join(
+        _manifest_line(item.photo_id, item.photo.participant_id, item.smiley.slug, item.split) for item in rows
+    ).encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 == version.sha256:
+        return version
+    former = version.manifest
+    version.revision += 1
+    version.sha256 = sha256
+    version.manifest = default_storage.save(_manifest_name(number, version.revision), ContentFile(content))
+    version.photos = len(rows)
+    version.people = len({item.photo.participant_id for item in rows})
+    version.counts = _counts((item.smiley.slug, item.split) for item in rows)
+    version.save()
+    transaction.on_commit(lambda: default_storage.delete(former))
+    return version
+
+
+def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
+    return version.items.select_related("photo", "smiley").order_by("photo_id")
+
+
+def dataset_pack(*, version: DatasetVersion, size: int, out: Path) -> None:
+    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`."""
+    from ml.data.manifest import Sample, write_packed
+    from ml.faces.crop import decode_crop
+
+    crops = dict(
+        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list("photo_id", "crop")
+    )
+
+    def samples() -> Any:
+        for item in items_of(version).iterator(chunk_size=500):
+            try:
+                with default_storage.open(crops[item.photo_id], "rb") as file:
+                    image = decode_crop(file.read(), size)
+            except (KeyError, FileNotFoundError):
+                continue  # withdrawn since this began
+            yield Sample(
+                id=str(item.photo_id),
+                person=str(item.photo.participant_id),
+                label=item.smiley.slug,
+                split=item.split,
+                image=image,
+            )
+
+    write_packed(out, samples(), task="smiley", size=size)
+
+
+def dataset_latest() -> DatasetVersion:
+    """The newest version. Raises Problem when there is none."""
+    number = DatasetVersion.objects.aggregate(newest=Max("number"))["newest"]
+    if number is None:
+        raise Problem("no_dataset", "There is no data set yet: run manage.py freeze_dataset first.", status=409)
+    return DatasetVersion.objects.get(pk=number)

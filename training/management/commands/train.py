@@ -1,0 +1,63 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from operations.jobs import running
+from operations.models import Job
+from operations.problems import Problem
+from training.datasets import dataset_latest
+from training.models import DatasetVersion, Task, TrainingRun
+from training.runs import run_request
+
+
+class Command(BaseCommand):
+    help = "Train on a data set version, evaluate on its test people, register the model as a candidate."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("task", choices=Task.values)
+        parser.add_argument("--architecture", default="garage_cnn")
+        parser.add_argument("--dataset", type=int, help="the version's number; without it the newest")
+        parser.add_argument("--epochs", type=int, default=40)
+        parser.add_argument("--max-seconds", type=int, default=3600)
+        parser.add_argument("--seed", type=int, default=1)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            version = _version(options["dataset"])
+            asked = {name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")}
+            run, job = run_request(**asked, version=version, actor="system", here=True)
+        except Problem as problem:
+            raise CommandError(problem.detail) from problem
+        with tqdm(total=run.epochs, unit=" epochs") as bar:
+            running.run(str(job.pk), on_progress=lambda done, total, text: _show(bar, done, text))
+        run.refresh_from_db()
+        if run.state != TrainingRun.State.DONE:
+            job = Job.objects.get(pk=job.pk)
+            raise CommandError(run.error or job.error or f"A worker holds this run already ({job.state}).")
+        self._report(run)
+
+    def _report(self, run: TrainingRun) -> None:
+        metrics = run.metrics
+        for smiley, figures in metrics["per_class"].items():
+            words = "   ".join(f"{name} {figures[name]:.3f}" for name in ("precision", "recall", "f1"))
+            self.stdout.write(f"  {smiley:15}{words}   {figures['support']:,} photos")
+        self.stdout.write(
+            f"Model {run.model} is registered: accuracy {metrics['accuracy']:.3f}, macro-F1 {metrics['macro_f1']:.3f}"
+            f" on people it never saw, after {len(run.history)} epochs."
+        )
+
+
+def _version(number: int | None) -> DatasetVersion:
+    if number is None:
+        return dataset_latest()
+    version = DatasetVersion.objects.filter(pk=number).first()
+    if version is None:
+        raise Problem("no_dataset", f"There is no data set version {number}.", status=404)
+    return version
+
+
+def _show(bar: Any, done: int, text: str) -> None:
+    bar.set_description(text)
+    bar.update(done - bar.n)

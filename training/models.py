@@ -1,0 +1,156 @@
+"""What is made of labelled photos: data set versions, training runs, models, predictions."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from collector.models import Participant, Photo, Smiley
+from labeling.models import Face
+
+
+class Split(models.TextChoices):
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class SplitAssignment(models.Model):
+    """On which side a participant stands: decided once, so that nobody ever moves or leaks."""
+
+    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True)
+    split = models.CharField(max_length=10, choices=Split)
+    assigned_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.participant_id} {self.split}"
+
+
+class DatasetVersion(models.Model):
+    """An immutable, numbered list of accepted photos with labels and splits, identified by its manifest's SHA-256.
+
+    What is withdrawn later leaves it: then it is revision N.r1, N.r2, …, with a manifest and a hash of their own.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    revision = models.PositiveIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, db_index=True)
+    manifest = models.CharField(max_length=120)
+    photos = models.PositiveIntegerField()
+    people = models.PositiveIntegerField()
+    counts = models.JSONField(help_text="Photos by smiley and split.")
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.CharField(max_length=160)
+
+    class Meta:
+        get_latest_by = "number"
+
+    def __str__(self) -> str:
+        return f"{self.number}.r{self.revision}" if self.revision else str(self.number)
+
+
+class DatasetItem(models.Model):
+    """A photo in a version, with the label and the split it had then."""
+
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="items")
+    photo = models.ForeignKey(Photo, models.CASCADE)
+    smiley = models.ForeignKey(Smiley, models.PROTECT)
+    split = models.CharField(max_length=10, choices=Split)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "photo"], name="dataset_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} in {self.version_id}"
+
+
+class Task(models.TextChoices):
+    SMILEY = "smiley"
+
+
+class TrainingRun(models.Model):
+    """One training: what was asked, how far it is, what came out."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    task = models.CharField(max_length=10, choices=Task, default=Task.SMILEY)
+    architecture = models.CharField(max_length=40, default="garage_cnn")
+    version = models.ForeignKey(DatasetVersion, models.PROTECT)
+    photos = models.PositiveIntegerField(default=0, help_text="Left in the version when the training began.")
+    epochs = models.PositiveIntegerField(default=40)
+    max_seconds = models.PositiveIntegerField(default=3600)
+    seed = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    history = models.JSONField(default=list, help_text="One record an epoch.")
+    metrics = models.JSONField(default=dict, help_text="On people the model never saw.")
+    error = models.TextField(blank=True)
+    created_by = models.CharField(max_length=160)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["-created_at"], name="run_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.architecture} on {self.version_id} ({self.state})"
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def active(self, task: str) -> "ModelVersion | None":
+        return self.filter(task=task, state=ModelVersion.State.ACTIVE).first()
+
+
+class ModelVersion(models.Model):
+    """A registered result. `stale_since`: something it was trained on has been withdrawn, so it is never promoted
+    again, and serves only until another takes its place."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"
+        ACTIVE = "active"
+        RETIRED = "retired"
+
+    task = models.CharField(max_length=10, choices=Task)
+    number = models.PositiveIntegerField()
+    run = models.OneToOneField(TrainingRun, models.PROTECT, related_name="model")
+    state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
+    stale_since = models.DateTimeField(null=True, blank=True)
+    artifact = models.CharField(max_length=120, help_text="Folder in the private storage.")
+    files = models.JSONField(help_text="Names and SHA-256 of the artifact's files.")
+    classes = models.JSONField()
+    metrics = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now)
+    promoted_at = models.DateTimeField(null=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "number"], name="model_number_once"),
+            models.UniqueConstraint(fields=["task"], condition=models.Q(state="active"), name="model_one_active"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.number}"
+
+
+class Prediction(models.Model):
+    """What a model said of a face. Never mixed with labels."""
+
+    face = models.ForeignKey(Face, models.CASCADE, related_name="predictions")
+    model = models.ForeignKey(ModelVersion, models.CASCADE)
+    smiley = models.ForeignKey(Smiley, models.PROTECT, help_text="The most probable one.")
+    share = models.FloatField(help_text="Its probability.")
+    distribution = models.JSONField(help_text="Probability by slug.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["face", "model"], name="prediction_once_a_model")]
+
+    def __str__(self) -> str:
+        return f"{self.smiley_id} {self.share:.0%}"

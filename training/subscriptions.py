@@ -1,0 +1,47 @@
+"""What training does when the rooms below announce something, and the jobs it has."""
+
+import uuid
+from typing import Any
+
+from django.dispatch import receiver
+
+from collector.models import Photo, Tombstone
+from collector.signals import photo_withdrawn
+from labeling.models import Face
+from labeling.signals import face_found
+from operations.jobs.registry import job_handler
+from operations.jobs.running import RunningJob
+from operations.jobs.services import job_enqueue
+
+from .datasets import dataset_revise, photo_leaves_datasets
+from .models import ModelVersion, Task
+
+
+@receiver(face_found)
+def _queue_prediction(face: Face, **kwargs: Any) -> None:
+    if ModelVersion.objects.active(Task.SMILEY) is not None:
+        job_enqueue(name="training.predict", subject=str(face.pk))
+
+
+@receiver(photo_withdrawn)
+def _forget(photo: Photo, tombstone: Tombstone, **kwargs: Any) -> None:
+    photo_leaves_datasets(photo=photo, tombstone=tombstone)
+
+
+@job_handler("training.predict", queue="media", time_limit=60)
+def _predict(job: RunningJob) -> None:
+    from .predictions import prediction_make
+
+    prediction_make(face_id=uuid.UUID(job.subject))
+
+
+@job_handler("training.revise_dataset", queue="bulk", time_limit=3600)
+def _revise(job: RunningJob) -> None:
+    dataset_revise(number=int(job.subject))
+
+
+@job_handler("training.train", queue="train", time_limit=None)
+def _train(job: RunningJob) -> None:
+    from .runs import run_execute
+
+    run_execute(job=job)

@@ -1,0 +1,59 @@
+"""Running a training in a process of its own, and watching over it."""
+
+import ctypes
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+_LOG_TAIL = 4000
+_PR_SET_PDEATHSIG = 1
+
+
+class TrainingFailed(Exception):
+    """The training process ended with an error; the message is the end of what it printed."""
+
+
+def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str, Any]], None]) -> None:
+    """Run `python -m ml …` and hand over each JSON line it prints. Its standard error goes to `log`.
+
+    The process dies with its supervisor: nobody would listen to it, and the job is taken up again from the
+    last checkpoint. Raises TrainingFailed. When `on_record` raises, the process is ended.
+    """
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ml", *arguments],
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  (the worker's child has one thread but the heartbeat)
+        )
+        try:
+            for record in _records(process):
+                on_record(record)
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+    if code:
+        raise TrainingFailed(log.read_text(errors="replace")[-_LOG_TAIL:] or f"It ended with status {code}.")
+
+
+def _records(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        record = json.loads(line)
+        if isinstance(record, dict):
+            yield record
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,16 @@
+from django.contrib import admin
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path(
+        "admin/training/models/<int:pk>/confusion.png",
+        admin.site.admin_view(views.confusion_picture),
+        name="model-confusion",
+    ),
+    path("admin/training/freeze/", admin.site.admin_view(views.freeze), name="dataset-freeze"),
+    path(
+        "admin/training/datasets/<int:number>/manifest.jsonl", admin.site.admin_view(views.manifest), name="dataset-manifest"
+    ),
+]
