@@ -132,14 +132,14 @@ def _program(program: Program, logs: Path) -> str:
 
 
 def _section(header: str, **values: object) -> str:
-    lines = [f"{name}={_value(str(value))}" for name, value in values.items()]
+    lines = [f"{name}={_value(value)}" for name, value in values.items()]
     return "\n".join([f"[{header}]", *lines, ""])
 
 
-def _value(text: str) -> str:
-    # The format has no way to write these: what follows would be a comment or another setting.
-    if re.search(r"\s[;#]|[\r\n]", text):
-        raise LaunchError(
-            f"A path has a space before ; or #, or a line break ({text!r}): rename that folder."
-        )
+def _value(value: object) -> str:
+    text = str(value)
+    # The format has no way to write these: what follows would be a comment or another setting, and in the
+    # paths of logs a % is expanded twice.
+    if re.search(r"\s[;#]|[\r\n]", text) or (isinstance(value, Path) and "%" in text):
+        raise LaunchError(f"{text!r} has a %, a line break, or a space before ; or #: rename that folder.")
     return text.replace("%", "%%")

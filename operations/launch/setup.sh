@@ -80,6 +80,7 @@ install_browser_packages() {
     cp package-lock.json .venv/package-lock.json.new
     run_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
         fail "The browser packages could not be installed: see npm's message above, then run the same again."
+    mkdir -p node_modules
     mv .venv/package-lock.json.new "$installed"
 }
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
+from django.utils.module_loading import import_string
 
 from .options import ROOT
 
@@ -44,8 +44,7 @@ def fingerprint() -> str:
             status = os.stat(storage.path(path))
             prefix = getattr(storage, "prefix", None) or ""
             digest.update(f"{prefix}/{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    # The storage behind Django's lazy object, and the module that defines it.
-    processor = type(getattr(staticfiles_storage, "_wrapped", staticfiles_storage))
+    processor = import_string(settings.STORAGES["staticfiles"]["BACKEND"])
     for source in (ROOT / "package-lock.json", Path(inspect.getfile(processor))):
         digest.update(source.read_bytes() if source.is_file() else b"")
     digest.update(repr((settings.STORAGES["staticfiles"], settings.STATIC_URL)).encode())

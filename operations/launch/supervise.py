@@ -39,7 +39,7 @@ def _on_change(event: events.ProcessStateEvent) -> None:
     if isinstance(event, events.ProcessStateExitedEvent):
         _say(f"{name} ended unexpectedly and is started again.")
     elif isinstance(event, events.ProcessStateBackoffEvent) and (tries <= 3 or tries % 10 == 0):
-        _say(f"{name} ended right after its start ({tries} times); its log says why. Trying again.")
+        _say(f"{name} ended right after its start, for the {tries}. time; its log says why. Trying again.")
 
 
 def _end_family(pid: int | None) -> None:

@@ -31,6 +31,7 @@ class Launch:
 
     def run(self) -> int:
         """Raises LaunchError before anything runs; whatever goes wrong later is stopped first."""
+        os.umask(0o077)  # photos, database and logs are nobody else's
         self._listen_to_signals()
         lock = preflight.check(self._options)
         shown = self._certificate()

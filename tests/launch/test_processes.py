@@ -1,0 +1,88 @@
+"""The supervisor's configuration, as the supervisor itself reads it."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from supervisor.options import ServerOptions
+
+from operations.launch import processes
+from operations.launch.certificate import Certificate
+from operations.launch.options import Options
+from operations.launch.problems import LaunchError
+
+CERTIFICATE = Certificate(Path("/tls/c.pem"), Path("/tls/k.pem"), self_signed=True)
+
+
+def as_read(
+    options: Options, programs: Sequence[processes.Program], first: Sequence[processes.Program]
+) -> Any:
+    options.run_dir.mkdir(parents=True)
+    options.log_dir.mkdir()
+    path = options.run_dir / "supervisor.conf"
+    path.write_text(processes.supervisor_configuration(options, programs, first))
+    read = ServerOptions()
+    read.realize(["-n", "-c", str(path)])
+    return {group.name: group for group in read.process_group_configs}
+
+
+@pytest.mark.parametrize("name", ["data", "my 'own' data", "ä;ö#ü", 'a "b" \\c'])
+def test_every_folders_name_arrives_unchanged(tmp_path: Path, name: str) -> None:
+    options = Options.from_environment({"DATA_DIR": str(tmp_path / name)})
+    groups = as_read(
+        options, processes.site_programs(options, CERTIFICATE), [processes.broker_program(options)]
+    )
+    by_name = {program.name: program for group in groups.values() for program in group.process_configs}
+    assert shlex.split(by_name["broker"].command)[1] == str(options.run_dir / "redis.conf")
+    assert by_name["web"].stdout_logfile == str(options.log_dir / "web.log")
+    assert "media@%h" in by_name["media"].command
+
+
+@pytest.mark.parametrize("name", ["a #b", "a ;b", "50%"])
+def test_folder_that_the_format_cannot_name_is_refused(tmp_path: Path, name: str) -> None:
+    options = Options.from_environment({"DATA_DIR": str(tmp_path / name)})
+    with pytest.raises(LaunchError, match="rename that folder"):
+        processes.supervisor_configuration(options, processes.site_programs(options, CERTIFICATE))
+
+
+def test_broker_starts_first_stops_last_and_a_stop_stays_under_ten_seconds(tmp_path: Path) -> None:
+    options = Options.from_environment({"DATA_DIR": str(tmp_path / "d")})
+    groups = as_read(
+        options, processes.site_programs(options, CERTIFICATE), [processes.broker_program(options)]
+    )
+    assert groups["broker"].priority < groups["site"].priority
+    # One group after the other, the processes of a group together.
+    slowest = [max(p.stopwaitsecs for p in group.process_configs) for group in groups.values()]
+    assert sum(slowest) + len(slowest) < 10
+
+
+def test_everything_is_restarted_and_killed_with_its_children(tmp_path: Path) -> None:
+    options = Options.from_environment({"DATA_DIR": str(tmp_path / "d")})
+    groups = as_read(
+        options, processes.site_programs(options, CERTIFICATE), [processes.broker_program(options)]
+    )
+    programs = [program for group in groups.values() for program in group.process_configs]
+    assert {program.name for program in programs} == {"broker", "web", "media", "bulk", "train", "beat"}
+    assert all(program.killasgroup and program.autorestart for program in programs)
+
+
+def web_command(**variables: str) -> str:
+    options = Options.from_environment({"DATA_DIR": "/d", **variables})
+    certificate = None if options.behind_proxy else CERTIFICATE
+    return shlex.join(processes.site_programs(options, certificate)[0].command)
+
+
+def test_without_a_proxy_it_is_always_encrypted() -> None:
+    assert "--ssl-certificate /tls/c.pem --ssl-keyfile /tls/k.pem" in web_command()
+    assert "--host 0.0.0.0 --port 8443" in web_command()
+
+
+def test_plain_http_only_on_loopback_or_a_socket() -> None:
+    plain = web_command(TRUSTED_PROXIES="1", PORT="8001")
+    assert "--ssl" not in plain
+    assert "--host 127.0.0.1 --port 8001" in plain
+    on_socket = web_command(TRUSTED_PROXIES="1", LISTEN_SOCKET="/run/web.sock")
+    assert "--uds /run/web.sock" in on_socket
+    assert "--host" not in on_socket
