@@ -1,0 +1,60 @@
+// The stills of one burst, side by side; each is a button that keeps or discards it.
+//
+//   <div data-frames></div>
+//   <template data-frame><button type="button" class="frame" aria-pressed="true"><img alt=""><kbd></kbd></button></template>
+
+export class FrameTray {
+  #holder;
+  #template;
+  #say;
+  #onChange;
+  #frames = [];
+
+  constructor(holder, template, { say, onChange }) {
+    this.#holder = holder;
+    this.#template = template;
+    this.#say = say;
+    this.#onChange = onChange;
+  }
+
+  get kept() {
+    return this.#frames.filter((frame) => frame.kept).map((frame) => frame.blob);
+  }
+
+  show(blobs) {
+    this.clear();
+    this.#frames = blobs.map((blob, index) => this.#frame(blob, index));
+    this.#holder.replaceChildren(...this.#frames.map((frame) => frame.button));
+    this.#onChange(this.kept.length);
+  }
+
+  toggle(index) {
+    const frame = this.#frames[index];
+    if (!frame) return;
+    frame.kept = !frame.kept;
+    this.#describe(frame, index);
+    this.#onChange(this.kept.length);
+  }
+
+  clear() {
+    for (const frame of this.#frames) URL.revokeObjectURL(frame.address);
+    this.#frames = [];
+    this.#holder.replaceChildren();
+  }
+
+  #frame(blob, index) {
+    const button = this.#template.content.firstElementChild.cloneNode(true);
+    const frame = { blob, button, kept: true, address: URL.createObjectURL(blob) };
+    button.querySelector("img").src = frame.address;
+    button.querySelector("kbd").textContent = String(index + 1);
+    button.addEventListener("click", () => this.toggle(index));
+    this.#describe(frame, index);
+    return frame;
+  }
+
+  #describe(frame, index) {
+    frame.button.setAttribute("aria-pressed", String(frame.kept));
+    frame.button.setAttribute("aria-label", this.#say("frame", { number: index + 1 }));
+    frame.button.querySelector("[data-frame-state]").textContent = this.#say(frame.kept ? "kept" : "discarded");
+  }
+}

@@ -1,0 +1,87 @@
+// Photos on their way: in memory, a few at a time, tried again until the server has answered. The client id makes a
+// repeat harmless, so an answer that got lost costs nothing.
+//
+//   const queue = new UploadQueue({ send: (item, onProgress) => … });
+//   queue.addEventListener("change", ({ detail: item }) => …);
+//   queue.add({ blob, smiley: "tongue" });
+
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 30_000;
+const TOO_LONG_TO_WAIT = 120; // seconds; a daily quota, say: better told than sat out
+
+export class UploadQueue extends EventTarget {
+  #send;
+  #atOnce;
+  #items = [];
+
+  constructor({ send, atOnce = 3 }) {
+    super();
+    this.#send = send;
+    this.#atOnce = atOnce;
+    window.addEventListener("online", () => this.#hurry());
+  }
+
+  // How many would be lost if the page closed now.
+  get unsent() {
+    return this.#items.filter((item) => item.state !== "sent" && item.state !== "refused").length;
+  }
+
+  add({ blob, smiley }) {
+    const item = { clientId: crypto.randomUUID(), blob, smiley, state: "waiting", loaded: 0, tries: 0, photo: null };
+    this.#items.push(item);
+    this.#changed(item);
+    this.#fill();
+    return item;
+  }
+
+  #fill() {
+    const sending = this.#items.filter((item) => item.state === "sending").length;
+    const waiting = this.#items.filter((item) => item.state === "waiting");
+    for (const item of waiting.slice(0, Math.max(0, this.#atOnce - sending))) this.#try(item);
+  }
+
+  async #try(item) {
+    item.state = "sending";
+    item.loaded = 0;
+    item.tries += 1;
+    this.#changed(item);
+    try {
+      item.photo = await this.#send(item, (share) => {
+        item.loaded = share;
+        this.#changed(item);
+      });
+      item.state = "sent";
+      item.loaded = 1;
+    } catch (problem) {
+      item.problem = problem;
+      if (problem.passes && (problem.retryAfter ?? 0) <= TOO_LONG_TO_WAIT) this.#tryLater(item, problem);
+      else item.state = "refused";
+    }
+    this.#changed(item);
+    this.#fill();
+  }
+
+  #tryLater(item, problem) {
+    const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (item.tries - 1));
+    // Full jitter, so that a room full of phones does not come back in step.
+    const wait = Math.max((problem.retryAfter ?? 0) * 1000, most / 4 + Math.random() * most * 0.75);
+    item.state = "resting";
+    item.timer = setTimeout(() => this.#wake(item), wait);
+  }
+
+  #wake(item) {
+    clearTimeout(item.timer);
+    item.state = "waiting";
+    this.#fill();
+  }
+
+  #hurry() {
+    for (const item of this.#items) {
+      if (item.state === "resting" && item.problem.status === 0) this.#wake(item);
+    }
+  }
+
+  #changed(item) {
+    this.dispatchEvent(new CustomEvent("change", { detail: item }));
+  }
+}
