@@ -3,9 +3,8 @@
 Nothing here touches the database, so that error pages can draw as well. The picture is a square of 100 units,
 y grows downwards, and what is called left is the viewer's.
 
-Colours are presentation attributes with a CSS variable in front: a page may repaint the face by setting
-`--face-skin` and its siblings, and a picture served on its own still has its colours. There are no inline
-styles, because the content security policy forbids them.
+Colours are presentation attributes: the face is the same in both themes and when it is served on its own, and
+the content security policy forbids inline styles.
 """
 
 from dataclasses import dataclass
@@ -14,14 +13,14 @@ from math import cos, radians, sin
 
 from collector.expressions import EXPRESSIONS, Expression
 
-INK = "var(--face-ink,#171a24)"
-SKIN = "var(--face-skin,#fbbb2d)"
-SHADE = "var(--face-shade,#e89719)"
-WHITE = "var(--face-white,#fffdf6)"
-MOUTH = "var(--face-mouth,#581b1f)"
-ROSE = "var(--face-rose,#f36069)"
-BLUSH = "var(--face-blush,#ee6a4a)"
-TEAR = "var(--face-tear,#4aa9e9)"
+INK = "#171a24"
+SKIN = "#fbbb2d"
+SHADE = "#e89719"
+WHITE = "#fffdf6"
+MOUTH = "#581b1f"
+ROSE = "#f36069"
+BLUSH = "#ee6a4a"
+TEAR = "#4aa9e9"
 
 CENTRE = 50.0
 EYE_Y = 46.0
