@@ -36,7 +36,9 @@ class PhotoAdmin(ReadOnlyAdmin):
 
     @admin.display(description="photo")
     def thumbnail(self, photo: Photo) -> str:
-        return format_html('<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("photo-image", args=[photo.pk]))
+        return format_html(
+            '<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("photo-image", args=[photo.pk])
+        )
 
     @admin.display(description="photo")
     def picture(self, photo: Photo) -> str:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
@@ -13,13 +14,14 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from operations.problems import Problem
 from operations.throttling import AddressThrottle, ParticipantThrottle, UploadThrottle
 
 from . import participants, serializers
-from .authentication import HasParticipant
+from .authentication import HasParticipant, newcomer_or_participant, participant_of
 from .models import Photo, Smiley, Tombstone
 from .selectors import consent_text_current, photos_of, smiley_next, smileys_done
 from .services import consent_give, participant_withdraw, photo_submit
@@ -41,7 +43,7 @@ class ConsentTextView(APIView):
 class ConsentsView(APIView):
     permission_classes = [AllowAny]
 
-    def get_throttles(self) -> list[AddressThrottle]:
+    def get_throttles(self) -> list[BaseThrottle]:
         return [AddressThrottle()] if self.request.auth is not None else [ParticipantThrottle()]
 
     @extend_schema(request=serializers.ConsentGiveSerializer, responses={201: serializers.ConsentSerializer})
@@ -50,7 +52,7 @@ class ConsentsView(APIView):
         given = serializers.ConsentGiveSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         consent = consent_give(
-            participant=request.auth,
+            participant=newcomer_or_participant(request),
             text=given.validated_data["consent_text"],
             scopes=given.validated_data["scopes"],
             age_affirmed=given.validated_data["age_affirmed"],
@@ -70,11 +72,12 @@ class PromptView(APIView):
     def get(self, request: Request) -> Response:
         """What to imitate next; null once all are done or skipped."""
         skipped = [slug for slug in request.query_params.get("skipped", "")[:2000].split(",") if slug]
-        smiley = smiley_next(request.auth, skipped)
+        participant = newcomer_or_participant(request)
+        smiley = smiley_next(participant, skipped)
         return Response(
             {
                 "smiley": serializers.SmileySerializer(smiley).data if smiley else None,
-                "done": smileys_done(request.auth),
+                "done": smileys_done(participant),
                 "total": Smiley.objects.offered().count(),
             }
         )
@@ -95,7 +98,7 @@ class ExamplesView(APIView):
         """How others did it: accepted photos of people who allow it."""
         smiley = get_object_or_404(Smiley, slug=slug)
         photos = Photo.objects.examples().filter(accepted_as=smiley).order_by("-created_at")[:6]
-        return Response(serializers.ExampleSerializer(photos, many=True).data)
+        return Response([serializers.ExampleSerializer(photo).data for photo in photos])
 
 
 class NewestFirst(CursorPagination):
@@ -109,10 +112,10 @@ class PhotosView(ListAPIView[Photo]):
     serializer_class = serializers.PhotoSerializer
     pagination_class = NewestFirst
 
-    def get_queryset(self):  # type: ignore[no-untyped-def]
-        return photos_of(self.request.auth)
+    def get_queryset(self) -> QuerySet[Photo]:
+        return photos_of(participant_of(self.request))
 
-    def get_throttles(self) -> list[AddressThrottle | UploadThrottle]:
+    def get_throttles(self) -> list[BaseThrottle]:
         return [AddressThrottle()] if self.request.method == "GET" else [UploadThrottle()]
 
     @extend_schema(
@@ -123,9 +126,11 @@ class PhotosView(ListAPIView[Photo]):
         """Send a photo. 201 when it is new, 200 when this client_id was sent before."""
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.PHOTO_MAX_BYTES + _FORM_OVERHEAD:
             megabytes = settings.PHOTO_MAX_BYTES // 2**20
-            raise Problem("image_too_large", f"The file is larger than {megabytes} MB: send a smaller one.", status=413)
+            raise Problem(
+                "image_too_large", f"The file is larger than {megabytes} MB: send a smaller one.", status=413
+            )
         photo, new = photo_submit(
-            participant=request.auth,
+            participant=participant_of(request),
             smiley=_uploaded_smiley(request),
             client_id=_uploaded_client_id(request),
             data=_uploaded_image(request),
@@ -134,7 +139,7 @@ class PhotosView(ListAPIView[Photo]):
 
 
 def _uploaded_smiley(request: Request) -> Smiley:
-    smiley = Smiley.objects.offered().filter(slug=str(request.data.get("smiley", ""))).first()
+    smiley = Smiley.objects.offered().filter(slug=str(request.POST.get("smiley", ""))).first()
     if smiley is None:
         raise Problem("smiley_unknown", "Name one of the smileys of /api/v1/smileys/ in the field smiley.")
     return smiley
@@ -142,7 +147,7 @@ def _uploaded_smiley(request: Request) -> Smiley:
 
 def _uploaded_client_id(request: Request) -> uuid.UUID:
     try:
-        return uuid.UUID(str(request.data.get("client_id", "")))
+        return uuid.UUID(str(request.POST.get("client_id", "")))
     except ValueError:
         raise Problem("client_id_missing", "Send a UUID of your own in the field client_id.") from None
 
@@ -151,16 +156,20 @@ def _uploaded_image(request: Request) -> bytes:
     image = request.FILES.get("image")
     if image is None:
         raise Problem("image_missing", "Send the picture as a file in the field image.")
-    return image.read()
+    return bytes(image.read())
 
 
 class WithdrawalView(APIView):
     permission_classes = [HasParticipant]
 
-    @extend_schema(request=None, responses={200: {"type": "object", "properties": {"photos": {"type": "integer"}}}})
+    @extend_schema(
+        request=None, responses={200: {"type": "object", "properties": {"photos": {"type": "integer"}}}}
+    )
     def post(self, request: Request) -> Response:
         """Take everything back: all photos, all consents, the participant."""
-        response = Response({"photos": participant_withdraw(participant=request.auth, actor="participant")})
+        response = Response(
+            {"photos": participant_withdraw(participant=participant_of(request), actor="participant")}
+        )
         participants.forget(response)
         return response
 

@@ -1,6 +1,6 @@
 """The volunteers' API: by cookie, with CSRF protection like any session."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
@@ -27,9 +27,20 @@ class ParticipantAuthentication(BaseAuthentication):
 
 class HasParticipant(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        if request.auth is None:
-            raise consent_required()
-        return True
+        return participant_of(request) is not None
+
+
+def newcomer_or_participant(request: Request) -> Participant | None:
+    """Whose request this is, where newcomers are welcome too."""
+    return cast(Participant | None, request.auth)
+
+
+def participant_of(request: Request) -> Participant:
+    """Whose request this is. Raises Problem for somebody who has not agreed yet."""
+    participant = newcomer_or_participant(request)
+    if participant is None:
+        raise consent_required()
+    return participant
 
 
 def consent_required() -> Problem:
@@ -37,7 +48,7 @@ def consent_required() -> Problem:
 
 
 def _enforce_csrf(request: HttpRequest) -> None:
-    check = CSRFCheck(lambda request: None)  # type: ignore[arg-type, return-value]
+    check = CSRFCheck(lambda request: None)  # type: ignore[arg-type]
     check.process_request(request)
     if check.process_view(request, None, (), {}):  # type: ignore[arg-type]
         raise csrf_problem()

@@ -34,7 +34,7 @@ def _erase(job: RunningJob) -> None:
 
 
 def erase_orphans(folder: str, known: Callable[[list[str]], set[str]]) -> int:
-    """Delete files under `folder/YYYY/MM/DD` that no row knows; `known` returns those of the given names that one does.
+    """Delete files under `folder/YYYY/MM/DD` that no row knows; `known` returns those that one does.
 
     Only files older than ORPHAN_HOURS, for a younger one's row may be about to be committed.
     """
@@ -59,4 +59,6 @@ def _old_files(folder: str, before: datetime) -> list[str]:
 
 @housekeeping("collector.erase_orphans", every=timedelta(hours=1))
 def _erase_orphaned_photos() -> None:
-    erase_orphans("photos", lambda names: set(Photo.objects.filter(file__in=names).values_list("file", flat=True)))
+    erase_orphans(
+        "photos", lambda names: set(Photo.objects.filter(file__in=names).values_list("file", flat=True))
+    )

@@ -63,7 +63,9 @@ class ConsentText(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["version", "language"], name="consent_text_version_language")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "language"], name="consent_text_version_language")
+        ]
 
     def __str__(self) -> str:
         return f"version {self.version} ({self.language})"
@@ -161,16 +163,24 @@ class Photo(models.Model):
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="photos")
     consent = models.ForeignKey(Consent, models.CASCADE, null=True, blank=True)
     import_batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, blank=True)
-    smiley = models.ForeignKey(Smiley, models.PROTECT, related_name="prompted_photos", help_text="The prompt.")
-    client_id = models.UUIDField(help_text="Chosen by the sender, so that a repeated upload is the same photo.")
+    smiley = models.ForeignKey(
+        Smiley, models.PROTECT, related_name="prompted_photos", help_text="The prompt."
+    )
+    client_id = models.UUIDField(
+        help_text="Chosen by the sender, so that a repeated upload is the same photo."
+    )
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
-    accepted_as = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="accepted_photos")
+    accepted_as = models.ForeignKey(
+        Smiley, models.PROTECT, null=True, blank=True, related_name="accepted_photos"
+    )
     file = models.CharField(max_length=120)
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     size = models.PositiveIntegerField(help_text="Bytes of the stored file.")
     sha256 = models.CharField(max_length=64, help_text="Of the stored file.")
-    upload_sha256 = models.CharField(max_length=64, help_text="Of what was sent; tells a repeat from a mix-up.")
+    upload_sha256 = models.CharField(
+        max_length=64, help_text="Of what was sent; tells a repeat from a mix-up."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
 
@@ -194,7 +204,9 @@ class Photo(models.Model):
             models.Index(fields=["state", "created_at"], name="photo_queue"),
             models.Index(fields=["participant", "-created_at"], name="photo_mine"),
             models.Index(fields=["-created_at"], name="photo_newest"),
-            models.Index(fields=["created_at"], condition=models.Q(processed_at=None), name="photo_unprocessed"),
+            models.Index(
+                fields=["created_at"], condition=models.Q(processed_at=None), name="photo_unprocessed"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,17 @@ from operations.problems import Problem
 
 from .files import files_erase
 from .intake.receive import clean_picture
-from .models import QUOTA_WINDOW, Consent, ConsentText, ImportBatch, Participant, Photo, Scope, Smiley, Tombstone
+from .models import (
+    QUOTA_WINDOW,
+    Consent,
+    ConsentText,
+    ImportBatch,
+    Participant,
+    Photo,
+    Scope,
+    Smiley,
+    Tombstone,
+)
 from .selectors import consent_in_force, consent_text_current
 from .signals import participant_withdrawn, photo_submitted, photo_withdrawn
 
@@ -45,7 +55,9 @@ def consent_give(
     )
 
 
-def photo_submit(*, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes) -> tuple[Photo, bool]:
+def photo_submit(
+    *, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes
+) -> tuple[Photo, bool]:
     """Take in a volunteer's upload. Returns the photo, and whether it is new.
 
     When this returns, the photo is safe on disk and in the database. Raises Problem, and then nothing is kept.
@@ -104,7 +116,9 @@ def _photo_store(
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:
         default_storage.delete(photo.file)
-        raise Problem("consent_required", "Read the consent text and agree to it first.", status=403) from None
+        raise Problem(
+            "consent_required", "Read the consent text and agree to it first.", status=403
+        ) from None
     except IntegrityError:
         default_storage.delete(photo.file)
         if repeated := _repeated(participant, client_id, data):
@@ -117,7 +131,9 @@ def _photo_store(
 
 
 def _repeated(participant: Participant, client_id: uuid.UUID, data: bytes) -> Photo | None:
-    photo = Photo.objects.filter(participant=participant, client_id=client_id).select_related("smiley").first()
+    photo = (
+        Photo.objects.filter(participant=participant, client_id=client_id).select_related("smiley").first()
+    )
     if photo is not None and photo.upload_sha256 != hashlib.sha256(data).hexdigest():
         raise Problem("client_id_reused", "This client_id names another photo: choose a new one.", status=409)
     return photo
@@ -128,7 +144,9 @@ def _consent_that_allows(participant: Participant) -> Consent:
     if consent is None:
         raise Problem("consent_required", "Read the consent text and agree to it first.", status=403)
     if not consent.train:
-        raise Problem("consent_revoked", "You have taken your consent back: agree again to send photos.", status=403)
+        raise Problem(
+            "consent_revoked", "You have taken your consent back: agree again to send photos.", status=403
+        )
     if consent.text.version != consent_text_current(consent.text.language).version:
         raise Problem("consent_outdated", "The consent text has changed: read the new one.", status=403)
     return consent
@@ -138,7 +156,9 @@ def _check_quota(participant: Participant) -> None:
     sent = Photo.objects.filter(participant=participant).since(timezone.now() - QUOTA_WINDOW).count()
     if sent >= settings.PHOTOS_PER_DAY:
         raise Problem(
-            "quota_reached", f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.", status=429
+            "quota_reached",
+            f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.",
+            status=429,
         )
 
 
@@ -190,6 +210,8 @@ def participant_withdraw(*, participant: Participant, actor: str) -> int:
     for photo in photos:
         photo_withdraw(photo=photo, actor=actor)
     participant_withdrawn.send(sender=Participant, participant=current)
-    audit_record(actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=len(photos))
+    audit_record(
+        actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=len(photos)
+    )
     current.delete()
     return len(photos)

@@ -163,7 +163,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
 }
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "operations.sweep", "schedule": SWEEP_SECONDS, "options": {"priority": 0, "queue": "bulk"}},
+    "sweep": {
+        "task": "operations.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"priority": 0, "queue": "bulk"},
+    },
 }
 
 # Cache: throttle counters only, shared between web processes; it may be lost at any time.
@@ -177,7 +181,10 @@ CACHES = {
 
 # Files: private, and never under a public address
 STORAGES = {
-    "default": {"BACKEND": "operations.private_files.DurableStorage", "OPTIONS": {"location": DATA_DIR / "private"}},
+    "default": {
+        "BACKEND": "operations.private_files.DurableStorage",
+        "OPTIONS": {"location": DATA_DIR / "private"},
+    },
     "staticfiles": {"BACKEND": "operations.static_files.ModuleManifestStorage"},
 }
 STATIC_URL = "/static/"

@@ -11,7 +11,17 @@ from .models import Decision, Face, Review
 
 @admin.register(Face)
 class FaceAdmin(ReadOnlyAdmin):
-    list_display = ("thumbnail", "id", "photo", "is_subject", "score", "yaw", "sharpness", "brightness", "created_at")
+    list_display = (
+        "thumbnail",
+        "id",
+        "photo",
+        "is_subject",
+        "score",
+        "yaw",
+        "sharpness",
+        "brightness",
+        "created_at",
+    )
     search_fields = ("=photo__id",)
     ordering = ("-created_at",)
 
@@ -19,7 +29,9 @@ class FaceAdmin(ReadOnlyAdmin):
     def thumbnail(self, face: Face) -> str:
         if not face.crop:
             return ""
-        return format_html('<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("face-crop", args=[face.pk]))
+        return format_html(
+            '<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("face-crop", args=[face.pk])
+        )
 
 
 @admin.register(Review)

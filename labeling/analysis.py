@@ -53,14 +53,17 @@ class _Findings:
 
 @cache
 def _analyser() -> "FaceAnalyser":
-    from ml.faces.analyse import FaceAnalyser  # vision libraries are loaded by the workers that need them only
+    from ml.faces.analyse import (
+        FaceAnalyser,
+    )  # vision libraries are loaded by the workers that need them only
 
     return FaceAnalyser()
 
 
 def _look(photo: Photo) -> _Findings:
-    from ml.faces.crop import encode_jpeg, warp
     from ml.pictures import UnreadablePicture, read_picture
+
+    from .crops import crop_encode
 
     try:
         with default_storage.open(photo.file, "rb") as file:
@@ -70,7 +73,7 @@ def _look(photo: Photo) -> _Findings:
     analysis = _analyser().analyse(image)
     if not analysis.faces:
         return _Findings(analysis, None)
-    return _Findings(analysis, encode_jpeg(warp(image, analysis.faces[0].transform, CROP_SIZE)))
+    return _Findings(analysis, crop_encode(analysis.faces[0].crop(image, CROP_SIZE)))
 
 
 @transaction.atomic
@@ -79,7 +82,9 @@ def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
     locked = Photo.objects.select_for_update().filter(pk=photo.pk).first()
     if locked is None or not photo_processed(photo=locked, face_found=bool(analysis.faces)):
         return None
-    Analysis.objects.create(photo=locked, flags=analysis.flags, perceptual_hash=_signed(analysis.phash))
+    Analysis.objects.create(
+        photo=locked, flags=analysis.flags, perceptual_hash=_signed(int(analysis.phash, 16))
+    )
     faces = [
         _face_row(locked, face, crop_name if index == 0 else "", is_subject=index == 0)
         for index, face in enumerate(analysis.faces)
@@ -90,7 +95,7 @@ def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
             face=row,
             source=KeypointSet.Source.MESH,
             points=face.keypoints.round(2).tolist(),
-            visible=face.visibility.tolist(),
+            visible=(face.visibility >= 0.5).tolist(),
         )
         for row, face in zip(faces, analysis.faces, strict=True)
     )
@@ -106,8 +111,8 @@ def _face_row(photo: Photo, face: "AnalysedFace", crop_name: str, *, is_subject:
         is_subject=is_subject,
         x=face.box.x,
         y=face.box.y,
-        width=face.box.width,
-        height=face.box.height,
+        width=face.box.w,
+        height=face.box.h,
         score=face.score,
         yaw=face.pose.yaw,
         pitch=face.pose.pitch,

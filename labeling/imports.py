@@ -57,9 +57,13 @@ def _row(folder: Path, line: int, record: dict[str, str], smileys: dict[str, Smi
     if not path.is_file():
         raise Problem("labels_file", f"Line {line}: there is no {path}.")
     if not person:
-        raise Problem("labels_person", f"Line {line}: the column person is empty, and people are what is split.")
+        raise Problem(
+            "labels_person", f"Line {line}: the column person is empty, and people are what is split."
+        )
     if slug not in smileys:
-        raise Problem("labels_smiley", f"Line {line}: no smiley is called {slug!r}; there are {', '.join(smileys)}.")
+        raise Problem(
+            "labels_smiley", f"Line {line}: no smiley is called {slug!r}; there are {', '.join(smileys)}."
+        )
     return Row(line, path, name, person, smileys[slug])
 
 
@@ -81,7 +85,11 @@ def row_import(*, batch: ImportBatch, row: Row, accept: bool) -> Imported:
         # One transaction, so that a kill between the two leaves no photo without the label it came with.
         with transaction.atomic():
             photo, new = photo_import(
-                batch=batch, participant=participant, smiley=row.smiley, client_id=client_id, data=row.path.read_bytes()
+                batch=batch,
+                participant=participant,
+                smiley=row.smiley,
+                client_id=client_id,
+                data=row.path.read_bytes(),
             )
             if accept:
                 label_import(photo=photo, smiley=row.smiley)

@@ -150,7 +150,9 @@ class Decision(models.Model):
     photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
     outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.OPEN)
     smiley = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="decisions")
-    imported_as = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="imported_decisions")
+    imported_as = models.ForeignKey(
+        Smiley, models.PROTECT, null=True, blank=True, related_name="imported_decisions"
+    )
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -33,8 +33,12 @@ def review_record(
     if not Photo.objects.awaiting_review().filter(pk=current.pk).exists():
         raise Problem("photo_decided", "This photo was decided meanwhile: go on with the next.", status=409)
     if own is not None and own.pk == current.participant_id:
-        raise Problem("own_photo", "This photo was sent from this browser: somebody else has to judge it.", status=409)
-    if (verdict == Review.Verdict.OTHER) != (smiley is not None) or (verdict == Review.Verdict.REJECT) != bool(reason):
+        raise Problem(
+            "own_photo", "This photo was sent from this browser: somebody else has to judge it.", status=409
+        )
+    if (verdict == Review.Verdict.OTHER) != (smiley is not None) or (
+        verdict == Review.Verdict.REJECT
+    ) != bool(reason):
         raise Problem("verdict_incomplete", "Another smiley needs its name, and a rejection its reason.")
     try:
         with transaction.atomic():
@@ -44,7 +48,10 @@ def review_record(
     except IntegrityError:
         raise Problem("reviewed_before", "You have reviewed this photo already.", status=409) from None
     audit_record(
-        actor=f"staff:{reviewer.get_username()}", action="photo_reviewed", subject=f"photo:{photo.pk}", verdict=verdict
+        actor=f"staff:{reviewer.get_username()}",
+        action="photo_reviewed",
+        subject=f"photo:{photo.pk}",
+        verdict=verdict,
     )
     decision_update(photo=current)
     return review

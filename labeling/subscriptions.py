@@ -36,4 +36,6 @@ def _analyse(job: RunningJob) -> None:
 
 @housekeeping("labeling.erase_orphans", every=timedelta(hours=1))
 def _erase_orphaned_crops() -> None:
-    erase_orphans("crops", lambda names: set(Face.objects.filter(crop__in=names).values_list("crop", flat=True)))
+    erase_orphans(
+        "crops", lambda names: set(Face.objects.filter(crop__in=names).values_list("crop", flat=True))
+    )

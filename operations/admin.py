@@ -28,7 +28,17 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ("kind", "subject", "queue", "state", "attempts", "progress", "message", "created_at", "finished_at")
+    list_display = (
+        "kind",
+        "subject",
+        "queue",
+        "state",
+        "attempts",
+        "progress",
+        "message",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state", "queue", "kind")
     search_fields = ("=subject",)
     ordering = ("-created_at",)
@@ -43,7 +53,9 @@ class JobAdmin(ReadOnlyAdmin):
         quarantined = jobs.filter(state=Job.State.QUARANTINED)
         for job in quarantined:
             job_retry(job=job)
-            audit_record(actor=actor_of(request), action="job_retried", subject=f"job:{job.pk}", kind=job.kind)
+            audit_record(
+                actor=actor_of(request), action="job_retried", subject=f"job:{job.pk}", kind=job.kind
+            )
         messages.info(request, f"{len(quarantined)} quarantined jobs try again.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

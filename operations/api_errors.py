@@ -18,8 +18,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     set_rollback()
     headers = {}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(int(error.wait) + 1)
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(int(wait) + 1)
     if isinstance(error, exceptions.APIException) and getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
     return Response(problem_body(problem), status=problem.status, headers=headers, content_type=CONTENT_TYPE)
@@ -35,7 +35,10 @@ def as_problem(error: Exception) -> Problem | None:
         return Problem("permission_denied", str(error) or "You may not do this.", status=403)
     if isinstance(error, exceptions.ValidationError):
         return Problem(
-            "validation_failed", "Some fields need another value.", status=error.status_code, errors=error.detail
+            "validation_failed",
+            "Some fields need another value.",
+            status=error.status_code,
+            errors=error.detail,
         )
     if isinstance(error, exceptions.APIException):
         return Problem(str(error.default_code), str(error.detail), status=error.status_code)

@@ -1,7 +1,5 @@
 """The API's own documentation page."""
 
-from typing import Any
-
 from csp.constants import SELF
 from csp.decorators import csp_update
 from django.utils.decorators import method_decorator
@@ -13,6 +11,3 @@ class ApiDocsView(SpectacularSwaggerSplitView):
     """Swagger, with its script in a file of its own, as the content security policy asks."""
 
     url_name = "api-schema"
-
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().get(request, *args, **kwargs)

@@ -9,7 +9,9 @@ _PATTERNS = (
     re.compile(r"(first-account/)[\w:.-]+"),
     re.compile(r"((?:__Host-)?(?:session|participant|csrftoken)=)[^;\s\"']+"),
     re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+(?=@)"),
-    re.compile(r"((?:[Aa]uthorization|[Tt]oken|password|receipt)[\"']?[:=]\s*[\"']?(?:Token |Bearer )?)[^\s\"',}]+"),
+    re.compile(
+        r"((?:[Aa]uthorization|[Tt]oken|password|receipt)[\"']?[:=]\s*[\"']?(?:Token |Bearer )?)[^\s\"',}]+"
+    ),
 )
 
 

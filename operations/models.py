@@ -111,7 +111,9 @@ class QueuePulse(models.Model):
 
     queue = models.CharField(max_length=8, primary_key=True, choices=Job.Queue)
     worker_seen_at = models.DateTimeField(null=True)
-    canary_at = models.DateTimeField(null=True, help_text="When a task last came all the way through broker and worker.")
+    canary_at = models.DateTimeField(
+        null=True, help_text="When a task last came all the way through broker and worker."
+    )
 
     def __str__(self) -> str:
         return self.queue

@@ -2,6 +2,7 @@
 
 from django.contrib.auth import login
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -35,7 +36,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def first_account(request: HttpRequest, token: str) -> HttpResponse:
     if not token_valid(token):
         raise Http404
-    form = BaseUserCreationForm(request.POST or None)
+    form: BaseUserCreationForm[User] = BaseUserCreationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = first_account_create(
             username=form.cleaned_data["username"], password=form.cleaned_data["password1"]

@@ -22,12 +22,24 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     change_list_template = "admin/training/datasetversion/change_list.html"
     list_display = ("__str__", "photos", "people", "created_at", "created_by", "sha256")
     ordering = ("-number",)
-    fields = ("number", "revision", "created_at", "created_by", "people", "photos", "table", "sha256", "download")
+    fields = (
+        "number",
+        "revision",
+        "created_at",
+        "created_by",
+        "people",
+        "photos",
+        "table",
+        "sha256",
+        "download",
+    )
     readonly_fields = ("table", "download")
 
     @admin.display(description="photos by smiley and split")
     def table(self, version: DatasetVersion) -> str:
-        rows = [(smiley, *(splits[name] for name in Split.values)) for smiley, splits in version.counts.items()]
+        rows = [
+            (smiley, *(splits[name] for name in Split.values)) for smiley, splits in version.counts.items()
+        ]
         return _table(("smiley", *Split.values), rows)
 
     @admin.display(description="manifest")
@@ -75,7 +87,18 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "state", "accuracy", "macro_f1", "stale_since", "promoted_at", "created_at")
     list_filter = ("task", "state")
     ordering = ("-created_at",)
-    fields = ("task", "number", "state", "stale_since", "run", "accuracy", "macro_f1", "per_class", "confusion", "created_at")
+    fields = (
+        "task",
+        "number",
+        "state",
+        "stale_since",
+        "run",
+        "accuracy",
+        "macro_f1",
+        "per_class",
+        "confusion",
+        "created_at",
+    )
     readonly_fields = ("accuracy", "macro_f1", "per_class", "confusion")
     actions = ("promote",)
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from collector.authentication import HasParticipant
+from collector.authentication import HasParticipant, participant_of
 from collector.models import Photo
 from collector.selectors import photos_of
 from collector.serializers import PhotoSerializer
@@ -28,7 +28,8 @@ class PhotoView(APIView):
         facts = {
             "processed": photo.processed_at is not None,
             "faces": [
-                {"box": face.box, "score": face.score, "flags": face.flags} for face in photo.faces.order_by("-is_subject")
+                {"box": face.box, "score": face.score, "flags": face.flags}
+                for face in photo.faces.order_by("-is_subject")
             ],
             "prediction": _prediction(photo),
         }
@@ -42,14 +43,19 @@ class PhotoView(APIView):
 
 
 def _own_photo(request: Request, photo_id: uuid.UUID) -> Photo:
-    photo = photos_of(request.auth).filter(pk=photo_id).first()
+    photo = photos_of(participant_of(request)).filter(pk=photo_id).first()
     if photo is None:
         raise Problem("not_found", "There is no such photo of yours.", status=404)
     return photo
 
 
 def _prediction(photo: Photo) -> dict[str, Any] | None:
-    made = Prediction.objects.filter(face__photo=photo).select_related("smiley", "model").order_by("-created_at").first()
+    made = (
+        Prediction.objects.filter(face__photo=photo)
+        .select_related("smiley", "model")
+        .order_by("-created_at")
+        .first()
+    )
     if made is None:
         return None
     return {

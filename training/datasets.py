@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
         raise Problem("nothing_accepted", "No accepted photo has a face yet: review some first.", status=409)
     splits = _assign_splits(photos)
     lines = [
-        _manifest_line(p["pk"], p["participant_id"], p["accepted_as__slug"], splits[p["participant_id"]]) for p in photos
+        _manifest_line(p["pk"], p["participant_id"], p["accepted_as__slug"], splits[p["participant_id"]])
+        for p in photos
     ]
     content = "".join(lines).encode()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -57,17 +59,22 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
     DatasetItem.objects.bulk_create(
         (
             DatasetItem(
-                version=version, photo_id=p["pk"], smiley_id=p["accepted_as_id"], split=splits[p["participant_id"]]
+                version=version,
+                photo_id=p["pk"],
+                smiley_id=p["accepted_as_id"],
+                split=splits[p["participant_id"]],
             )
             for p in photos
         ),
         batch_size=2000,
     )
-    audit_record(actor=actor, action="dataset_frozen", subject=f"dataset:{version}", sha256=sha256, photos=len(photos))
+    audit_record(
+        actor=actor, action="dataset_frozen", subject=f"dataset:{version}", sha256=sha256, photos=len(photos)
+    )
     return version, True
 
 
-def _assign_splits(photos: list[dict[str, Any]]) -> dict[Any, str]:
+def _assign_splits(photos: Iterable[Any]) -> dict[Any, str]:
     """Everybody's split; newcomers are assigned now, stratified by smiley, and stay where they are put."""
     from ml.data.splits import assign_splits
 
@@ -89,7 +96,10 @@ def _assign_splits(photos: list[dict[str, Any]]) -> dict[Any, str]:
 
 
 def _manifest_line(photo: Any, participant: Any, smiley: str, split: str) -> str:
-    return json.dumps({"photo": str(photo), "participant": str(participant), "smiley": smiley, "split": split}) + "\n"
+    return (
+        json.dumps({"photo": str(photo), "participant": str(participant), "smiley": smiley, "split": split})
+        + "\n"
+    )
 
 
 def _manifest_name(number: int, revision: int) -> str:
@@ -105,7 +115,9 @@ def _counts(pairs: Any) -> dict[str, dict[str, int]]:
 
 def photo_leaves_datasets(*, photo: Photo, tombstone: Tombstone) -> None:
     """A withdrawn photo leaves its versions, which get a revision; models that learned from it become stale."""
-    numbers = list(DatasetItem.objects.filter(photo=photo).values_list("version_id", flat=True).order_by("version_id"))
+    numbers = list(
+        DatasetItem.objects.filter(photo=photo).values_list("version_id", flat=True).order_by("version_id")
+    )
     if not numbers:
         return
     # Locked against a model that is being registered from one of these versions at this moment.
@@ -123,7 +135,8 @@ def dataset_revise(*, number: int) -> DatasetVersion:
     version = DatasetVersion.objects.select_for_update().get(pk=number)
     rows = list(items_of(version))
     content = "".join(
-        _manifest_line(item.photo_id, item.photo.participant_id, item.smiley.slug, item.split) for item in rows
+        _manifest_line(item.photo_id, item.photo.participant_id, item.smiley.slug, item.split)
+        for item in rows
     ).encode()
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 == version.sha256:
@@ -147,17 +160,19 @@ def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
 def dataset_pack(*, version: DatasetVersion, size: int, out: Path) -> None:
     """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`."""
     from ml.data.manifest import Sample, write_packed
-    from ml.faces.crop import decode_crop
+
+    from labeling.crops import crop_read
 
     crops = dict(
-        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list("photo_id", "crop")
+        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list(
+            "photo_id", "crop"
+        )
     )
 
     def samples() -> Any:
         for item in items_of(version).iterator(chunk_size=500):
             try:
-                with default_storage.open(crops[item.photo_id], "rb") as file:
-                    image = decode_crop(file.read(), size)
+                image = crop_read(crops[item.photo_id], size)
             except (KeyError, FileNotFoundError):
                 continue  # withdrawn since this began
             yield Sample(
@@ -175,5 +190,7 @@ def dataset_latest() -> DatasetVersion:
     """The newest version. Raises Problem when there is none."""
     number = DatasetVersion.objects.aggregate(newest=Max("number"))["newest"]
     if number is None:
-        raise Problem("no_dataset", "There is no data set yet: run manage.py freeze_dataset first.", status=409)
+        raise Problem(
+            "no_dataset", "There is no data set yet: run manage.py freeze_dataset first.", status=409
+        )
     return DatasetVersion.objects.get(pk=number)

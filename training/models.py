@@ -132,7 +132,9 @@ class ModelVersion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="model_number_once"),
-            models.UniqueConstraint(fields=["task"], condition=models.Q(state="active"), name="model_one_active"),
+            models.UniqueConstraint(
+                fields=["task"], condition=models.Q(state="active"), name="model_one_active"
+            ),
         ]
 
     def __str__(self) -> str:

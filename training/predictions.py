@@ -4,8 +4,6 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from django.core.files.storage import default_storage
-
 from collector.models import Smiley
 from labeling.models import Face
 
@@ -22,16 +20,17 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
     face = Face.objects.filter(pk=face_id).exclude(crop="").first()
     if model is None or face is None:
         return None
-    from ml.faces.crop import decode_crop
+    from labeling.crops import crop_read
 
     classifier = _classifier(model.pk)
     try:
-        with default_storage.open(face.crop, "rb") as file:
-            crop = decode_crop(file.read(), classifier.input_size)
+        crop = crop_read(face.crop, classifier.input_size)
     except FileNotFoundError:
         return None
     shares = classifier.predict(crop[None])[0]
-    distribution = {slug: round(float(share), 5) for slug, share in zip(classifier.classes, shares, strict=True)}
+    distribution = {
+        slug: round(float(share), 5) for slug, share in zip(classifier.classes, shares, strict=True)
+    }
     winner = max(distribution, key=distribution.__getitem__)
     # The face may have been withdrawn while we looked: then there is nothing to hang a prediction on.
     if not Face.objects.filter(pk=face_id).exists():

@@ -44,12 +44,16 @@ def run_request(
     """
     if architecture not in ARCHITECTURES.get(Task(task), ()):
         known = ", ".join(ARCHITECTURES[Task(task)])
-        raise Problem("architecture_unknown", f"There is no architecture {architecture} for {task}; there is {known}.")
+        raise Problem(
+            "architecture_unknown", f"There is no architecture {architecture} for {task}; there is {known}."
+        )
     asked = {"task": task, "architecture": architecture, "version": version, "epochs": epochs, "seed": seed}
     run = TrainingRun.objects.filter(**asked, max_seconds=max_seconds, state__in=UNFINISHED).first()
     if run is None:
         run = TrainingRun.objects.create(**asked, max_seconds=max_seconds, created_by=actor)
-        audit_record(actor=actor, action="training_requested", subject=f"run:{run.pk}", architecture=architecture)
+        audit_record(
+            actor=actor, action="training_requested", subject=f"run:{run.pk}", architecture=architecture
+        )
     return run, job_enqueue(name="training.train", subject=str(run.pk), announced=not here)
 
 
@@ -69,7 +73,9 @@ def run_execute(*, job: RunningJob) -> None:
 def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     TrainingRun.objects.filter(pk=run.pk).update(
-        state=TrainingRun.State.RUNNING, started_at=run.started_at or timezone.now(), photos=run.version.items.count()
+        state=TrainingRun.State.RUNNING,
+        started_at=run.started_at or timezone.now(),
+        photos=run.version.items.count(),
     )
     run.refresh_from_db()
     try:
@@ -98,7 +104,16 @@ def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict
         run.history = [*earlier, {key: value for key, value in record.items() if key != "event"}]
         TrainingRun.objects.filter(pk=run.pk).update(history=run.history)
 
-    train = ["train", run.task, "--data", str(pack), "--architecture", run.architecture, "--out", str(artifact)]
+    train = [
+        "train",
+        run.task,
+        "--data",
+        str(pack),
+        "--architecture",
+        run.architecture,
+        "--out",
+        str(artifact),
+    ]
     limits = ["--epochs", str(run.epochs), "--max-seconds", str(run.max_seconds), "--seed", str(run.seed)]
     ml_command([*train, *limits, "--json"], log=log, on_record=on_epoch)
     job.progress(run.epochs, run.epochs, "evaluating on people it never saw")
@@ -142,7 +157,9 @@ def model_promote(*, model: ModelVersion, actor: str) -> ModelVersion:
     current = ModelVersion.objects.select_for_update().get(pk=model.pk)
     if current.stale_since is not None:
         raise Problem(
-            "model_stale", "It learned from a photo that was withdrawn since: train again instead.", status=409
+            "model_stale",
+            "It learned from a photo that was withdrawn since: train again instead.",
+            status=409,
         )
     if current.state == ModelVersion.State.ACTIVE:
         return current

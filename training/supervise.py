@@ -32,7 +32,7 @@ def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str
             stdout=subprocess.PIPE,
             stderr=stderr,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  (the worker's child has one thread but the heartbeat)
+            preexec_fn=_die_with_parent,
         )
         try:
             for record in _records(process):

@@ -11,6 +11,8 @@ urlpatterns = [
     ),
     path("admin/training/freeze/", admin.site.admin_view(views.freeze), name="dataset-freeze"),
     path(
-        "admin/training/datasets/<int:number>/manifest.jsonl", admin.site.admin_view(views.manifest), name="dataset-manifest"
+        "admin/training/datasets/<int:number>/manifest.jsonl",
+        admin.site.admin_view(views.manifest),
+        name="dataset-manifest",
     ),
 ]

@@ -38,5 +38,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
     except Problem as problem:
         messages.error(request, problem.detail)
     else:
-        messages.info(request, f"Version {version} {'is frozen' if new else 'holds already what is accepted now'}.")
+        messages.info(
+            request, f"Version {version} {'is frozen' if new else 'holds already what is accepted now'}."
+        )
     return redirect("admin:training_datasetversion_changelist")

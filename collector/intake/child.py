@@ -12,7 +12,10 @@ import io
 import resource
 import struct
 import sys
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:  # Pillow must not be loaded before the limits are set
+    from PIL import Image
 
 QUALITY = 92
 
@@ -21,7 +24,9 @@ def main(seconds: int, megabytes: int) -> None:
     _limit_memory(megabytes)
     from PIL import Image, ImageFile
 
-    Image.MAX_IMAGE_PIXELS = None  # the parent has checked the header, and `clean` checks what the decoder says
+    Image.MAX_IMAGE_PIXELS = (
+        None  # the parent has checked the header, and `clean` checks what the decoder says
+    )
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     Image.preinit()
     Image.init()
@@ -58,7 +63,7 @@ def clean(data: bytes, max_pixels: int) -> bytes:
     return struct.pack(">II", *rebuilt.size) + encoded.getvalue()
 
 
-def _to_rgb(image):  # type: ignore[no-untyped-def]  # Pillow must not be imported before the limits are set
+def _to_rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image, ImageCms
 
     if image.mode.startswith("I"):
@@ -72,7 +77,8 @@ def _to_rgb(image):  # type: ignore[no-untyped-def]  # Pillow must not be import
     if profile and image.mode == "RGB":
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            return converted or image
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile only costs the exact colours
     return image.convert("RGB")

@@ -25,7 +25,9 @@ def check_headers(data: bytes, limits: Limits) -> None:
     try:
         width, height = read_size(data)
     except (struct.error, IndexError):
-        raise Problem("image_unreadable", "The picture is damaged: take or export it again.", status=422) from None
+        raise Problem(
+            "image_unreadable", "The picture is damaged: take or export it again.", status=422
+        ) from None
     check_size(width, height, limits)
 
 
@@ -63,7 +65,9 @@ def _animated() -> Problem:
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     # Inside entropy-coded data 0xFF is always followed by 0x00, so every FFDA out there is a scan.
     if data.count(b"\xff\xda") > MAX_SCANS:
-        raise Problem("image_scans", "The picture is saved in an unusual way: save it again as JPEG.", status=422)
+        raise Problem(
+            "image_scans", "The picture is saved in an unusual way: save it again as JPEG.", status=422
+        )
     position = 2
     while True:
         while data[position] == 0xFF and data[position + 1] == 0xFF:

@@ -22,16 +22,18 @@ def announce_on_commit(job: Job) -> None:
 
 def announce(job: Job) -> bool:
     """Send the hint. False, and a warning in the log, when the broker does not take it."""
-    return send("operations.run_job", [str(job.pk)], queue=job.queue, time_limit=kind(job.kind).time_limit) and bool(
-        Job.objects.filter(pk=job.pk).update(announced_at=timezone.now())
-    )
+    return send(
+        "operations.run_job", [str(job.pk)], queue=job.queue, time_limit=kind(job.kind).time_limit
+    ) and bool(Job.objects.filter(pk=job.pk).update(announced_at=timezone.now()))
 
 
 def send(task: str, args: list[str], *, queue: str, **options: Any) -> bool:
     try:
         current_app.send_task(task, args=args, queue=queue, retry=True, retry_policy=_RETRY, **options)
     except Exception as error:  # kombu and redis raise a dozen unrelated types when a broker goes away
-        logger.warning("The broker took no message", extra={"task": task, "queue": queue, "error": repr(error)})
+        logger.warning(
+            "The broker took no message", extra={"task": task, "queue": queue, "error": repr(error)}
+        )
         return False
     return True
 

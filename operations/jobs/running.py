@@ -61,7 +61,11 @@ class RunningJob:
     def fail(self, error: str, *, final: bool) -> None:
         if final or self.attempt >= settings.JOB_ATTEMPTS:
             self._held().update(
-                state=Job.State.QUARANTINED, finished_at=timezone.now(), error=error, lease_token=None, lease_until=None
+                state=Job.State.QUARANTINED,
+                finished_at=timezone.now(),
+                error=error,
+                lease_token=None,
+                lease_until=None,
             )
             return
         requeue(self._held(), error=error, delay=timedelta(seconds=10 * 3 ** (self.attempt - 1)))

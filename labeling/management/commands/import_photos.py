@@ -10,15 +10,21 @@ from operations.progress import Track
 
 
 class Command(BaseCommand):
-    help = "Bring in a folder of research pictures. Interrupted, it goes on where it stopped when started again."
+    help = (
+        "Bring in a folder of research pictures. Interrupted, it goes on where it stopped when started again."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
-        parser.add_argument("--labels", type=Path, required=True, help="a CSV with the columns file, person, smiley")
+        parser.add_argument(
+            "--labels", type=Path, required=True, help="a CSV with the columns file, person, smiley"
+        )
         parser.add_argument("--source", required=True)
         parser.add_argument("--licence", required=True)
         parser.add_argument("--legal-basis", required=True, help="in words: why these pictures may be used")
-        parser.add_argument("--accept", action="store_true", help="accept each photo as its label, without review")
+        parser.add_argument(
+            "--accept", action="store_true", help="accept each photo as its label, without review"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -26,5 +26,6 @@ class Command(BaseCommand):
         total = seen.count()
         share = 100 * faces / total if total else 0.0
         self.stdout.write(
-            f"{track.summary()}, {unreadable:,} unreadable. {faces:,} of all {total:,} photos have a face ({share:.1f} %)."
+            f"{track.summary()}, {unreadable:,} unreadable."
+            f" {faces:,} of all {total:,} photos have a face ({share:.1f} %)."
         )

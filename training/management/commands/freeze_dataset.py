@@ -15,8 +15,11 @@ class Command(BaseCommand):
         except Problem as problem:
             raise CommandError(problem.detail) from problem
         for smiley, splits in version.counts.items():
-            self.stdout.write(f"  {smiley:15}" + "".join(f"{name} {count:>7,}   " for name, count in splits.items()))
+            self.stdout.write(
+                f"  {smiley:15}" + "".join(f"{name} {count:>7,}   " for name, count in splits.items())
+            )
         state = "is new" if new else "holds already what is accepted now"
         self.stdout.write(
-            f"Version {version} {state}: {version.photos:,} photos of {version.people:,} people, SHA-256 {version.sha256}."
+            f"Version {version} {state}: {version.photos:,} photos of {version.people:,} people,"
+            f" SHA-256 {version.sha256}."
         )

@@ -26,7 +26,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             version = _version(options["dataset"])
-            asked = {name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")}
+            asked = {
+                name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")
+            }
             run, job = run_request(**asked, version=version, actor="system", here=True)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
