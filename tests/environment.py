@@ -1,0 +1,12 @@
+"""The environment of the tests, set before Django reads its settings (pytest loads this with -p)."""
+
+import os
+import secrets
+import tempfile
+
+# Short, for the broker's socket lives in it.
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="smielfy-")
+os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
+os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
+for name in ("SITE_NAME", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "STATIC_ROOT"):
+    os.environ.pop(name, None)
