@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from collector.models import Photo, Tombstone
-from labeling.models import Face
 from operations.audit import audit_record
 from operations.jobs.services import job_enqueue
 from operations.problems import Problem
@@ -74,15 +73,13 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
     return version, True
 
 
-def _assign_splits(photos: Iterable[Any]) -> dict[Any, str]:
+def _assign_splits(photos: Sequence[Any]) -> dict[Any, str]:
     """Everybody's split; newcomers are assigned now, stratified by smiley, and stay where they are put."""
     from ml.data.splits import assign_splits
 
     known = {str(pk): split for pk, split in SplitAssignment.objects.values_list("participant_id", "split")}
-    labels: defaultdict[str, list[str]] = defaultdict(list)
-    for photo in photos:
-        labels[str(photo["participant_id"])].append(photo["accepted_as__slug"])
-    assigned = assign_splits(labels, known)
+    labels = ((str(photo["participant_id"]), photo["accepted_as__slug"]) for photo in photos)
+    assigned = assign_splits(labels, given=known)
     by_participant = {photo["participant_id"]: assigned[str(photo["participant_id"])] for photo in photos}
     SplitAssignment.objects.bulk_create(
         (
@@ -158,32 +155,27 @@ def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
 
 
 def dataset_pack(*, version: DatasetVersion, size: int, out: Path) -> None:
-    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`."""
-    from ml.data.manifest import Sample, write_packed
+    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the new folder `out`.
 
+    Raises FileNotFoundError when a photo is withdrawn meanwhile: pack again, without it.
+    """
     from labeling.crops import crop_read
+    from ml.data.manifest import write_packed
 
-    crops = dict(
-        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list(
-            "photo_id", "crop"
-        )
+    rows = list(
+        items_of(version)
+        .filter(photo__faces__is_subject=True)
+        .values_list("photo_id", "photo__participant_id", "smiley__slug", "split", "photo__faces__crop")
     )
-
-    def samples() -> Any:
-        for item in items_of(version).iterator(chunk_size=500):
-            try:
-                image = crop_read(crops[item.photo_id], size)
-            except (KeyError, FileNotFoundError):
-                continue  # withdrawn since this began
-            yield Sample(
-                id=str(item.photo_id),
-                person=str(item.photo.participant_id),
-                label=item.smiley.slug,
-                split=item.split,
-                image=image,
-            )
-
-    write_packed(out, samples(), task="smiley", size=size)
+    write_packed(
+        out,
+        images=(crop_read(crop, size) for *_, crop in rows),
+        labels=[smiley for _, _, smiley, _, _ in rows],
+        persons=[str(participant) for _, participant, _, _, _ in rows],
+        splits=[split for _, _, _, split, _ in rows],
+        ids=[str(photo) for photo, *_ in rows],
+        about={"dataset": str(version), "sha256": version.sha256},
+    )
 
 
 def dataset_latest() -> DatasetVersion:
