@@ -14,6 +14,7 @@ from math import cos, radians, sin
 from collector.expressions import EXPRESSIONS, Expression
 
 INK = "#171a24"
+HAIR = "#b85c14"  # lighter than the ink, so that it is seen on dark paper too
 SKIN = "#fbbb2d"
 SHADE = "#e89719"
 WHITE = "#fffdf6"
@@ -82,9 +83,8 @@ def _head(e: Expression) -> str:
     hair = _d("M", (48, 13.5), "C", (46, 8 - up), (51, 3.5 - up), (56, 5 - up))
     hair += _d("M", (52, 13.5), "C", (52, 10.5 - up), (57, 8 - up), (62, 10.5))
     return (
-        _line(hair, 3.4)
-        + f'<path d="{outline}" fill="{SKIN}"/><path d="{shade}" fill="{SHADE}"/>'
-        + _line(outline, 3)
+        f'<path d="{hair}" fill="none" stroke="{HAIR}" stroke-width="3.8"/>'
+        f'<path d="{outline}" fill="{SKIN}"/><path d="{shade}" fill="{SHADE}"/>' + _line(outline, 3)
     )
 
 

@@ -3,7 +3,7 @@
 //
 //   <div data-face-cycle="#collection-faces > li">
 //     <div data-face><svg class="smiley-face" …></svg><span class="glyph">:P</span></div>
-//     <button data-face-cycle-pause data-pause="Hold still" data-play="Make faces" hidden></button>
+//     <button data-face-cycle-pause aria-pressed="false" aria-label="Hold still" hidden></button>
 //   </div>
 
 const BEAT = 2_400;
@@ -26,7 +26,7 @@ function cycle(root) {
   const play = (on) => {
     clearInterval(timer);
     timer = on ? setInterval(next, BEAT) : null;
-    button.textContent = on ? button.dataset.pause : button.dataset.play;
+    button.setAttribute("aria-pressed", String(!on));
   };
 
   button.hidden = false;

@@ -80,8 +80,9 @@ export class Outbox {
     if (photo.prediction) this.#showPrediction(card, photo.prediction);
   }
 
-  #showPrediction(card, { glyph, share }) {
+  #showPrediction(card, { smiley, glyph, share }) {
     const verdict = card.querySelector("[data-verdict]");
+    verdict.querySelector("[data-verdict-face]").replaceChildren(this.#seventeen.face(smiley) ?? "");
     const sentence = this.#say("model-sees", { glyph, share: percent(share) });
     verdict.querySelector("[data-verdict-words]").textContent = sentence;
     const bar = verdict.querySelector("progress");
