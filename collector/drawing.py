@@ -110,6 +110,8 @@ def _eye(e: Expression, side: int) -> str:
     if lid <= 0.15:
         return _shut_eye(e, x, side)
     rx, ry = 5.2 * e.pupil, 7.2 * e.pupil * min(lid, 1.15)
+    if lid <= 0.6:
+        return _half_shut_eye(x, rx, ry)
     white = ""
     if lid > 1.15:  # the wider the lids, the more of the white shows, as in a real face
         ry = rx
@@ -118,6 +120,13 @@ def _eye(e: Expression, side: int) -> str:
     pupil = f'<ellipse cx="{_n(x)}" cy="{_n(EYE_Y)}" rx="{_n(rx)}" ry="{_n(ry)}" fill="{INK}"/>'
     shine = f'<circle cx="{_n(x + 1.6)}" cy="{_n(EYE_Y - ry * 0.4)}" r="{_n(rx * 0.34)}" fill="{WHITE}"/>'
     return white + pupil + shine
+
+
+def _half_shut_eye(x: float, rx: float, ry: float) -> str:
+    """A heavy lid, straight as a line, with what it leaves of the pupil below."""
+    pupil = _d("M", (x - rx, EYE_Y - 1), "A", (rx, ry * 2), "0 0 0", (x + rx, EYE_Y - 1), "Z")
+    lid = _d("M", (x - 8.5, EYE_Y - 1), "L", (x + 8.5, EYE_Y - 1))
+    return f'<path d="{pupil}" fill="{INK}"/>' + _line(lid, 4)
 
 
 def _shut_eye(e: Expression, x: float, side: int) -> str:

@@ -10,7 +10,7 @@ class Expression:
     brow_height: float = 0  # how far both brows go up
     brow_angle: float = 0  # degrees; positive lifts the inner ends (worried), negative drops them (cross)
     brow_lift: float = 0  # how much further the right brow goes up than the left (doubtful)
-    lid_left: float = 1  # 0 is shut, 1 at rest, above 1 the white shows
+    lid_left: float = 1  # 0 is shut, up to 0.6 heavy, 1 at rest, above 1 the white shows
     lid_right: float = 1
     lid_bend: float = 0  # a shut eye: positive arches like ⌒, negative sags like ‿
     squeeze: float = 0  # a shut eye folded into > and <, this far
@@ -97,7 +97,7 @@ EXPRESSIONS: dict[str, Expression] = {
         blush=0,
     ),
     "straight-face": Expression(mouth_width=17, blush=0),
-    "flat-eyes": Expression(lid_left=0, lid_right=0, mouth_width=13, brow_height=-1.5, blush=0),
+    "flat-eyes": Expression(lid_left=0.45, lid_right=0.45, mouth_width=13, brow_height=-1.5, blush=0),
     "skew-mouth": Expression(
         mouth_skew=11,
         mouth_width=16,
