@@ -10,10 +10,11 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
 from collector.models import Photo, Tombstone
+from labeling.models import Face
 from operations.audit import audit_record
 from operations.jobs.services import job_enqueue
 from operations.problems import Problem
@@ -28,8 +29,7 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
     """
     photos = list(
         Photo.objects.trainable()
-        .filter(faces__is_subject=True)
-        .exclude(faces__crop="")
+        .filter(Exists(Face.objects.filter(photo=OuterRef("pk"), is_subject=True).exclude(crop="")))
         .order_by("pk")
         .values("pk", "participant_id", "accepted_as_id", "accepted_as__slug")
     )
@@ -155,27 +155,38 @@ def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
 
 
 def dataset_pack(*, version: DatasetVersion, size: int, out: Path) -> None:
-    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the new folder `out`.
-
-    Raises FileNotFoundError when a photo is withdrawn meanwhile: pack again, without it.
-    """
+    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`."""
     from labeling.crops import crop_read
     from ml.data.manifest import write_packed
 
-    rows = list(
-        items_of(version)
-        .filter(photo__faces__is_subject=True)
-        .values_list("photo_id", "photo__participant_id", "smiley__slug", "split", "photo__faces__crop")
+    while True:
+        items = _items_with_crops(version)
+        try:
+            write_packed(
+                out,
+                images=(crop_read(crop, size) for _, crop in items),
+                labels=[item.smiley.slug for item, _ in items],
+                persons=[str(item.photo.participant_id) for item, _ in items],
+                splits=[item.split for item, _ in items],
+                ids=[str(item.photo_id) for item, _ in items],
+            )
+        except FileNotFoundError:
+            # Withdrawn while we packed: begin again without it.
+            if len(_items_with_crops(version)) == len(items):
+                raise
+        else:
+            return
+
+
+def _items_with_crops(version: DatasetVersion) -> list[tuple[DatasetItem, str]]:
+    """What is left of a version whose crops are on disk."""
+    crops = dict(
+        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list(
+            "photo_id", "crop"
+        )
     )
-    write_packed(
-        out,
-        images=(crop_read(crop, size) for *_, crop in rows),
-        labels=[smiley for _, _, smiley, _, _ in rows],
-        persons=[str(participant) for _, participant, _, _, _ in rows],
-        splits=[split for _, _, _, split, _ in rows],
-        ids=[str(photo) for photo, *_ in rows],
-        about={"dataset": str(version), "sha256": version.sha256},
-    )
+    named = [(item, crops.get(item.photo_id, "")) for item in items_of(version)]
+    return [(item, crop) for item, crop in named if crop and default_storage.exists(crop)]
 
 
 def dataset_latest() -> DatasetVersion:
