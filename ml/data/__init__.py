@@ -1,0 +1,1 @@
+"""Data sets: packed on disk, split by person, handed out in batches."""

@@ -1,0 +1,1 @@
+"""Finding faces, their mesh, aligned crops, and how usable they are."""

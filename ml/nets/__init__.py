@@ -1,0 +1,1 @@
+"""The networks, in Keras layers and keras.ops alone, so that they run on any back end."""

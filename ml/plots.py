@@ -1,0 +1,108 @@
+"""Two pictures of a trained model: how it learnt, and what it takes for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ACCENT = "#b4460f"
+GREY = "#8a8a8a"
+INK = "#222222"
+
+
+def confusion_matrix_png(
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path, *, title: str = ""
+) -> None:
+    """Draw a confusion matrix: what it was in rows, what the model said in columns, counts in the cells.
+
+    Shade is the share of the row. What is right stands on the diagonal in grey; mistakes are in the accent colour.
+
+    Args:
+        matrix: [true][predicted] counts.
+        classes: names in that order.
+        path: the PNG to write.
+        title: above the picture.
+    """
+    figure, axes = _figure(1.6 + 0.62 * len(classes), 1.5 + 0.52 * len(classes))
+    counts = np.asarray(matrix, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    colours = np.ones((*counts.shape, 3))
+    for row, column in np.ndindex(counts.shape):
+        tone = np.array(_rgb(GREY if row == column else ACCENT))
+        colours[row, column] = 1 - shares[row, column] * (1 - tone)
+    axes.imshow(colours, aspect="auto")
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            axes.text(
+                column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=INK, fontsize=9
+            )
+    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
+    names = [f"{name}  ({total:.0f})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
+    axes.set_yticks(range(len(classes)), names)
+    axes.set_xlabel("what the model said", color=GREY)
+    axes.set_ylabel("what it was", color=GREY)
+    axes.tick_params(length=0, colors=INK)
+    axes.set_xticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    figure.savefig(path, dpi=150)
+
+
+def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, best_epoch: int = 0) -> None:
+    """Draw loss and accuracy over the epochs, for the people learnt from (grey) and for others (accent).
+
+    Args:
+        history: one row an epoch, as ``ArtifactInfo.training["history"]`` holds them.
+        path: the PNG to write.
+        best_epoch: marked, when not 0.
+    """
+    figure, both = _figure(8.4, 3.4, columns=2)
+    epochs = range(1, len(history) + 1)
+    for axes, measure in zip(both, ("loss", "accuracy"), strict=True):
+        for key, colour, label in (
+            (measure, GREY, "people learnt from"),
+            (f"validation_{measure}", ACCENT, "other people"),
+        ):
+            values = [row[key] for row in history]
+            axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(values) < 3 else None)
+            axes.annotate(
+                f"{label} {values[-1]:.2f}", (len(values), values[-1]), xytext=(6, 0),
+                textcoords="offset points", color=colour, va="center", fontsize=9,
+            )  # fmt: skip
+        if best_epoch:
+            axes.axvline(best_epoch, color=GREY, linewidth=0.8, linestyle=":")
+            axes.annotate(
+                f"kept: epoch {best_epoch}", (best_epoch, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+                textcoords="offset points", color=GREY, fontsize=8, va="top",
+            )  # fmt: skip
+        axes.set_title(measure, loc="left", color=INK, fontsize=11)
+        axes.set_xlabel("epoch", color=GREY)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylim(bottom=0, top=1.0 if measure == "accuracy" else None)
+        axes.tick_params(colors=GREY)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color(GREY)
+    figure.savefig(path, dpi=150)
+
+
+def _figure(width: float, height: float, *, columns: int = 1) -> Any:
+    """A figure of its own, without pyplot: that keeps every figure alive and looks for a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(1, columns)
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
