@@ -18,6 +18,7 @@ from .options import ROOT
 
 _STAMP = ".collected-from"
 _IGNORED = ["CVS", ".*", "*~"]  # as collectstatic does
+_UNUSED = ["redoc"]  # half of what the API's documentation brings along, and no page shows it
 
 
 def collect_if_changed() -> bool:
@@ -29,9 +30,11 @@ def collect_if_changed() -> bool:
         current = fingerprint()
         if stamp.is_file() and stamp.read_text() == current:
             return False
-        # Cleared, for npm gives every file the same old date, and a file that seems older is not copied over
-        # its predecessor. The stamp goes with it, so an interrupted collection is done again.
-        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        stamp.unlink(missing_ok=True)  # an interrupted collection is done again
+        # npm gives every file the same old date, and what seems older is not copied over its predecessor:
+        # originals that were kept have to go first. Names with hashes in them may stay.
+        clear = not getattr(settings, "WHITENOISE_KEEP_ONLY_HASHED_FILES", False)
+        call_command("collectstatic", interactive=False, clear=clear, ignore_patterns=_UNUSED, verbosity=0)
         stamp.write_text(current)
     return True
 
@@ -40,14 +43,14 @@ def fingerprint() -> str:
     """Changes with any static file, with the lock of the npm packages and with what processes the files."""
     digest = hashlib.sha256()
     for finder in get_finders():
-        for path, storage in sorted(finder.list(_IGNORED), key=lambda item: item[0]):
+        for path, storage in sorted(finder.list(_IGNORED + _UNUSED), key=lambda item: item[0]):
             status = os.stat(storage.path(path))
             prefix = getattr(storage, "prefix", None) or ""
             digest.update(f"{prefix}/{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     processor = import_string(settings.STORAGES["staticfiles"]["BACKEND"])
     for source in (ROOT / "package-lock.json", Path(inspect.getfile(processor))):
         digest.update(source.read_bytes() if source.is_file() else b"")
-    digest.update(repr((settings.STORAGES["staticfiles"], settings.STATIC_URL)).encode())
+    digest.update(repr((settings.STORAGES["staticfiles"], settings.STATIC_URL, _UNUSED)).encode())
     digest.update(f"{version('django')} {version('whitenoise')}".encode())
     return digest.hexdigest()
 

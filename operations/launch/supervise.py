@@ -28,6 +28,9 @@ class Site(Supervisor):  # type: ignore[misc]
     def runforever(self) -> None:
         # Here and not earlier: run() starts by dropping all subscriptions.
         events.subscribe(events.ProcessStateEvent, _on_change)
+        # The loop would first wait a second for something to happen.
+        for group in sorted(self.process_groups.values()):
+            group.transition()
         super().runforever()
 
 
