@@ -10,9 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from operations.launch.options import ROOT
 
@@ -31,6 +35,7 @@ class Stack:
         self.data_dir, self.port = data_dir, port
         self.environment = {**environment, "DATA_DIR": str(data_dir), "PORT": str(port)}
         self.output = data_dir.parent / "terminal.txt"
+        self.launcher: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.output.open("w") as terminal:
@@ -88,18 +93,38 @@ class Stack:
     def kill_all(self) -> None:
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
-        self.launcher.wait()
+        if self.launcher:
+            self.launcher.wait()
+
+
+@contextmanager
+def own_database(url: str) -> Iterator[str]:
+    """A new database beside the one that `url` names, for a start migrates what it is given."""
+    parts = urlsplit(url)
+    name = f"smielfy_stack_{os.getpid()}"
+    with psycopg.connect(url.replace(parts.scheme, "postgresql", 1), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
 def stack(short_dir: Path, free_port: int, clean_environment: dict[str, str]) -> Iterator[Stack]:
-    broker = {name: os.environ[name] for name in ("REDIS_URL", "DATABASE_URL") if os.environ.get(name)}
-    one = Stack(short_dir / "data", free_port, {**clean_environment, **broker})
-    yield one
-    one.kill_all()
+    """With the Redis and the PostgreSQL that the environment names, else with what comes along."""
+    with ExitStack() as given:
+        environment = dict(clean_environment)
+        if url := os.environ.get("REDIS_URL"):
+            environment["REDIS_URL"] = urlunsplit(urlsplit(url)._replace(path="/15"))
+        if url := os.environ.get("DATABASE_URL"):
+            environment["DATABASE_URL"] = given.enter_context(own_database(url))
+        one = Stack(short_dir / "data", free_port, environment)
+        given.callback(one.kill_all)
+        yield one
 
 
 @pytest.mark.stack
+@pytest.mark.database
+@pytest.mark.broker
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.timeout(420)
 def test_starts_survives_kills_and_stops_without_a_trace(stack: Stack) -> None:
