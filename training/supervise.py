@@ -50,9 +50,14 @@ def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str
 def _records(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
     assert process.stdout is not None
     for line in process.stdout:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_refuse_constant)
         if isinstance(record, dict):
             yield record
+
+
+def _refuse_constant(name: str) -> None:
+    """A figure that is no number comes from a model that emits none: it must not get near a registry."""
+    raise TrainingFailed(f"The training reported {name} where a number belongs: the model has diverged.")
 
 
 def _die_with_parent() -> None:
