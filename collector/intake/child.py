@@ -52,7 +52,9 @@ def clean(data: bytes, max_pixels: int) -> bytes:
     from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as opened:
-        if opened.width * opened.height > max_pixels or getattr(opened, "n_frames", 1) != 1:
+        # MPO is a JPEG with further pictures behind the first, as phones write it for depth: the first is the photo.
+        moves = opened.format != "MPO" and getattr(opened, "n_frames", 1) != 1
+        if moves or opened.width * opened.height > max_pixels:
             raise ValueError
         opened.load()
         upright = ImageOps.exif_transpose(opened)
@@ -71,8 +73,8 @@ def _to_rgb(image: "Image.Image") -> "Image.Image":
         image = image.point(lambda value: value / 256).convert("L")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+        image.info["icc_profile"] = layer.info.get("icc_profile")
     profile = image.info.get("icc_profile")
     if profile and image.mode == "RGB":
         try:

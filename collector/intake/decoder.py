@@ -1,6 +1,7 @@
 """The parent's side of decoding: a few children that are replaced when they die, hang or have served long enough."""
 
 import atexit
+import os
 import queue
 import select
 import struct
@@ -70,6 +71,8 @@ class _Child:
             bufsize=0,
             env={},
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # a child that hangs does not read either
         self._served = 0
 
     def fit(self) -> bool:
@@ -79,12 +82,16 @@ class _Child:
         self._served += 1
         deadline = time.monotonic() + patience
         try:
-            self._write(struct.pack(">II", len(data), max_pixels) + data)
+            self._write(struct.pack(">II", len(data), max_pixels) + data, deadline)
             status, length = struct.unpack(">BI", self._read(5, deadline))
             payload = self._read(length, deadline)
         except (BrokenPipeError, EOFError, TimeoutError):
             self.end()
             raise _problem("image_costly") from None
+        except BaseException:
+            # An answer that nobody has read would be given to the next upload: somebody else's picture.
+            self.end()
+            raise
         if status:
             raise _problem(payload.decode("ascii"))
         width, height = struct.unpack_from(">II", payload)
@@ -97,24 +104,31 @@ class _Child:
             if pipe is not None:
                 pipe.close()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, deadline: float) -> None:
         assert self._process.stdin is not None
         view = memoryview(data)
-        while view:  # the pipe is unbuffered, so that a write may be partial
+        while view:
+            _wait(self._process.stdin.fileno(), select.POLLOUT, deadline)
             view = view[self._process.stdin.write(view) or 0 :]
 
     def _read(self, length: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
         received = bytearray()
         while len(received) < length:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
+            _wait(self._process.stdout.fileno(), select.POLLIN, deadline)
             chunk = self._process.stdout.read(min(length - len(received), 1 << 20))
             if not chunk:
                 raise EOFError
             received += chunk
         return bytes(received)
+
+
+def _wait(descriptor: int, event: int, deadline: float) -> None:
+    """Until the pipe is ready. Poll and not select, which fails in a server with over 1,024 open connections."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
 
 
 def _problem(code: str) -> Problem:
