@@ -81,18 +81,23 @@ def photo(participant: Any, smiley: Any, astronaut_jpeg: bytes, private_folder: 
 
 
 @pytest.fixture
-def private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A private storage of this test's own."""
     from django.core.files.storage import default_storage
 
     folder = tmp_path / "private"
     folder.mkdir()
-    monkeypatch.setattr(default_storage, "_location", str(folder))
-    for name in ("base_location", "location"):
-        default_storage.__dict__.pop(name, None)
+    default_storage.exists("")  # the storage is made when it is first used
+    storage = default_storage._wrapped
+
+    def forget_where() -> None:
+        for name in ("base_location", "location"):
+            storage.__dict__.pop(name, None)
+
+    monkeypatch.setattr(storage, "_location", str(folder))
+    forget_where()
     yield folder
-    for name in ("base_location", "location"):
-        default_storage.__dict__.pop(name, None)
+    forget_where()
 
 
 @pytest.fixture
