@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,18 @@ def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, b
     figure, both = _figure(8.4, 3.4, columns=2)
     epochs = range(1, len(history) + 1)
     for axes, measure in zip(both, ("loss", "accuracy"), strict=True):
-        for key, colour, label in (
-            (measure, GREY, "people learnt from"),
-            (f"validation_{measure}", ACCENT, "other people"),
+        own, others = ([row[key] for row in history] for key in (measure, f"validation_{measure}"))
+        top = 1.0 if measure == "accuracy" else 1.08 * max(own + others)
+        # Ends that lie close together would write their labels over each other.
+        gap = (others[-1] - own[-1]) / top
+        nudge = math.copysign(7, gap) if abs(gap) < 0.06 else 0
+        for values, colour, label, dy in (
+            (own, GREY, "people learnt from", -nudge),
+            (others, ACCENT, "other people", nudge),
         ):
-            values = [row[key] for row in history]
             axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(values) < 3 else None)
             axes.annotate(
-                f"{label} {values[-1]:.2f}", (len(values), values[-1]), xytext=(6, 0),
+                f"{label} {values[-1]:.2f}", (len(values), values[-1]), xytext=(6, dy),
                 textcoords="offset points", color=colour, va="center", fontsize=9,
             )  # fmt: skip
         if best_epoch:
@@ -85,7 +90,7 @@ def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, b
         axes.set_title(measure, loc="left", color=INK, fontsize=11)
         axes.set_xlabel("epoch", color=GREY)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_ylim(bottom=0, top=1.0 if measure == "accuracy" else None)
+        axes.set_ylim(bottom=0, top=top)
         axes.tick_params(colors=GREY)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

@@ -73,8 +73,7 @@ def detect(image: Picture, *, min_score: float = MIN_SCORE, second_pass: bool = 
     Args:
         image: RGB uint8 [H, W, 3], any size.
         min_score: how sure the network has to be in the first pass.
-        second_pass: look again with a border and on tiles when the first look at the whole picture finds
-            nothing.
+        second_pass: look again with a border and on tiles when the first look finds nobody for sure.
 
     Raises:
         ValueError: the array is not RGB uint8.
@@ -86,15 +85,18 @@ def detect(image: Picture, *, min_score: float = MIN_SCORE, second_pass: bool = 
         return []
     whole = Box(0, 0, width, height)
     found = _merge(_look(image, whole, min_score))
-    if found or not second_pass:
-        return found
+    # Below "sure", what looks like a face from afar is as often the outline of somebody whose real face is
+    # too small to be seen at this size; a closer look decides, and what was seen first stands when that shows
+    # nothing.
     sure = max(min_score, MIN_SCORE_SECOND_PASS)
+    if not second_pass or (found and found[0].score >= sure):
+        return found
     for regions in _second_looks(width, height):
-        found = _merge([seen for region in regions for seen in _look(image, region, sure)])
-        found = [face for face in found if face.box.share_inside(width, height) > 0.5]
-        if found:
-            return found
-    return []
+        closer = _merge([seen for region in regions for seen in _look(image, region, sure)])
+        closer = [face for face in closer if face.box.share_inside(width, height) > 0.5]
+        if closer:
+            return closer
+    return found
 
 
 def _second_looks(width: int, height: int) -> Iterator[list[Box]]:
