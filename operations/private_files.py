@@ -26,7 +26,7 @@ class DurableStorage(FileSystemStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         target = Path(self.path(name))
-        _make_folder(target.parent, Path(self.location))
+        _make_folder(target.parent)
         temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}{TEMPORARY}")
         try:
             with open(temporary, "xb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
@@ -66,15 +66,16 @@ def private_response(name: str, *, content_type: str, download_as: str | None = 
     return response
 
 
-def _make_folder(folder: Path, root: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Create the folder and make its own entry durable, which `fsync` of a file alone does not do."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for parent in (folder, *folder.parents):
-        _sync_folder(parent)
-        if parent == root:
-            break
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    # One by one, for `parents=True` would give the outer ones another mode.
+    for part in reversed(missing):
+        part.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(part.parent)
 
 
 def _sync_folder(folder: Path) -> None:
