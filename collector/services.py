@@ -111,7 +111,9 @@ def _photo_store(
                 # and a withdrawal or a revocation that came while we decoded is seen.
                 Participant.objects.select_for_update().get(pk=participant.pk)
                 _consent_that_allows(participant)
-                _check_quota(participant)
+                # The same upload may have come in twice at once: the insert below finds out, and no quota counts it.
+                if _repeated(participant, client_id, data) is None:
+                    _check_quota(participant)
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:

@@ -79,7 +79,9 @@ def _to_rgb(image: "Image.Image") -> "Image.Image":
     if profile and image.mode == "RGB":
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
             return converted or image
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile only costs the exact colours
