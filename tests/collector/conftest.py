@@ -1,5 +1,5 @@
 import random
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,9 @@ def stranger(db: None) -> Browser:
 
 
 @pytest.fixture
-def kept(private_folder: Path) -> Iterator[Any]:
+def kept(private_folder: Path) -> Callable[[], list[str]]:
     """Everything that lies in the private storage now, as paths."""
-    yield lambda: sorted(
+    return lambda: sorted(
         str(path.relative_to(private_folder)) for path in private_folder.rglob("*") if path.is_file()
     )
 

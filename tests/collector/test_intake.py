@@ -5,7 +5,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -60,6 +60,15 @@ def clean(pool: DecoderPool, data: bytes) -> Image.Image:
     assert image.mode == "RGB"
     assert image.size == (picture.width, picture.height)
     return image
+
+
+def refused(action: Callable[[], object]) -> Problem | None:
+    """The problem with which something was refused. Any other exception fails the test."""
+    try:
+        action()
+    except Problem as problem:
+        return problem
+    return None
 
 
 def child_of(pool: DecoderPool) -> int:
@@ -196,11 +205,8 @@ def test_truncated_pictures_are_refused(pool: DecoderPool, form: str, share: flo
     data=st.binary(max_size=400), start=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF"])
 )
 def test_no_bytes_break_the_header_checks(data: bytes, start: bytes) -> None:
-    try:
-        check_headers(start + data, LIMITS)
-    except Problem as problem:
-        assert problem.code.startswith("image_")
-        assert 400 <= problem.status < 500
+    refusal = refused(lambda: check_headers(start + data, LIMITS))
+    assert refusal is None or (refusal.code.startswith("image_") and 400 <= refusal.status < 500)
 
 
 @given(
@@ -214,10 +220,8 @@ def test_a_damaged_picture_is_decoded_or_refused_and_nothing_else(
     data = bytearray(encoded(scene(), form))
     start = int(place * (len(data) - len(noise)))
     data[start : start + len(noise)] = noise
-    try:
-        clean(pool, bytes(data))
-    except Problem as problem:
-        assert problem.code.startswith("image_")
+    refusal = refused(lambda: clean(pool, bytes(data)))
+    assert refusal is None or refusal.code.startswith("image_")
 
 
 @pytest.mark.parametrize(
@@ -257,10 +261,8 @@ def test_scans_are_counted() -> None:
 def test_decompression_bomb_is_survived(pool: DecoderPool, data: bytes) -> None:
     assert len(data) < LIMITS.max_bytes
     start = time.monotonic()
-    try:
-        pool.clean(data)
-    except Problem as problem:
-        assert problem.code in ("image_unreadable", "image_costly")
+    refusal = refused(lambda: pool.clean(data))
+    assert refusal is None or refusal.code in ("image_unreadable", "image_costly")
     assert time.monotonic() - start < 5
     assert difference(clean(pool, jpeg_of()), scene()) < 4
 
@@ -295,26 +297,32 @@ def test_killed_child_is_replaced(pool: DecoderPool) -> None:
     pid = child_of(pool)
     os.kill(pid, signal.SIGKILL)
     # Whether its end was seen before or during the next picture: at most that one is refused.
-    try:
-        pool.clean(jpeg_of())
-    except Problem as problem:
-        assert problem.code == "image_costly"
+    refusal = refused(lambda: pool.clean(jpeg_of()))
+    assert refusal is None or refusal.code == "image_costly"
     assert difference(clean(pool, jpeg_of()), scene()) < 4
     assert child_of(pool) != pid
 
 
-@pytest.mark.parametrize("size", [0, 2**20], ids=["answering", "reading"])
-def test_child_that_hangs_is_bounded(hasty_pool: DecoderPool, size: int) -> None:
+def test_child_that_hangs_is_bounded() -> None:
     """A megabyte does not fit into a pipe: the parent must not wait for ever to get rid of it either."""
-    hasty_pool.clean(jpeg_of())
-    pid = child_of(hasty_pool)
-    os.kill(pid, signal.SIGSTOP)
-    start = time.monotonic()
-    with pytest.raises(Problem) as refusal:
-        hasty_pool.clean(jpeg_of() + b"\0" * size)
-    assert refusal.value.code == "image_costly"
-    assert time.monotonic() - start < 9
-    assert difference(clean(hasty_pool, jpeg_of()), scene()) < 4
+
+    def hang(size: int) -> None:
+        pool = DecoderPool(processes=1, seconds=1, megabytes=512, max_pixels=LIMITS.max_pixels)
+        try:
+            pool.clean(jpeg_of())
+            os.kill(child_of(pool), signal.SIGSTOP)
+            outcomes[size] = refused(lambda: pool.clean(jpeg_of() + b"\0" * size))
+            assert difference(clean(pool, jpeg_of()), scene()) < 4
+        finally:
+            pool.close()
+
+    outcomes: dict[int, Problem | None] = {}
+    threads = [threading.Thread(target=hang, args=(size,), daemon=True) for size in (0, 2**20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(12)
+    assert [refusal and refusal.code for refusal in outcomes.values()] == ["image_costly", "image_costly"]
 
 
 def test_nobody_gets_the_answer_to_somebody_elses_picture(pool: DecoderPool) -> None:
