@@ -4,19 +4,30 @@ import ipaddress
 import re
 import socket
 from pathlib import Path
+from threading import Thread
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Any address outside the machine's own networks will do: connecting a datagram socket sends nothing.
 _SOMEWHERE = ("198.51.100.1", 9)
+_NAME_SECONDS = 1.0
 _TEMPORARY, _DEPRECATED = 0x01, 0x20  # flags of /proc/net/if_inet6
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 
 def machine_names() -> list[str]:
     """`localhost`, the host name and the full host name: those that may stand in an address."""
-    names = ["localhost", socket.gethostname().lower(), socket.getfqdn().lower()]
+    names = ["localhost", socket.gethostname().lower(), _full_name().lower()]
     return [name for name in dict.fromkeys(names) if _NAME.fullmatch(name) and len(name) <= 253]
+
+
+def _full_name() -> str:
+    """The full host name, unless the name server takes longer than a start may wait."""
+    answer: list[str] = []
+    asking = Thread(target=lambda: answer.append(socket.getfqdn()), daemon=True)
+    asking.start()
+    asking.join(_NAME_SECONDS)
+    return answer[0] if answer else ""
 
 
 def machine_addresses() -> list[Address]:

@@ -27,14 +27,15 @@ def greeting(options: Options, certificate: Certificate | None, first_account_pa
         if network:
             lines += ["", qr_code(network + "/").rstrip("\n")]
         base = _https(options.site_name, options.port) if options.site_name else local or network
-    notes = [""]
+    notes = []
     if certificate and certificate.self_signed:
         notes += [
-            "Every browser will warn: the certificate is self-signed. Go past the warning to try the site;"
+            "",
+            "Every browser will warn: the certificate is self-signed. Go past the warning to try the site;",
         ]
         notes += ["for real use give a certificate with TLS_CERT and TLS_KEY."]
     if certificate and certificate.warning:
-        notes += [f"Warning: {certificate.warning}"]
+        notes += ["", f"Warning: {certificate.warning}"]
     if first_account_path:
         notes += ["", f"Make the first staff account here, once: {base}{first_account_path}"]
     notes += ["", f"Logs: {options.log_dir}", "Stop: Ctrl-C", ""]

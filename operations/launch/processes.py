@@ -62,7 +62,14 @@ def _web(options: Options, certificate: Certificate | None) -> list[str]:
     if options.listen_socket:
         # A killed server leaves its socket behind, and the next one could not bind to it.
         fresh = ["/bin/sh", "-c", 'rm -f -- "$0" && exec "$@"', str(options.listen_socket)]
-        command = [*fresh, *command, "--uds", str(options.listen_socket), "--uds-permissions", "660"]
+        command = [
+            *fresh,
+            *command,
+            "--uds",
+            str(options.listen_socket),
+            "--uds-permissions",
+            "0660",
+        ]  # octal by its zero
     else:
         command += ["--host", numeric(options.host), "--port", str(options.port)]
     if certificate:

@@ -4,15 +4,15 @@ import fcntl
 import hashlib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.files.storage import storages
 from django.core.management import call_command
-from django.utils.module_loading import import_string
 
 from .options import ROOT
 
@@ -21,22 +21,22 @@ _IGNORED = ["CVS", ".*", "*~"]  # as collectstatic does
 _UNUSED = ["redoc"]  # half of what the API's documentation brings along, and no page shows it
 
 
-def collect_if_changed() -> bool:
-    """Bring STATIC_ROOT up to date; True when there was something to do."""
+def collect_if_changed(announce: Callable[[], None]) -> None:
+    """Bring STATIC_ROOT up to date; `announce` is called before it, for it takes a while."""
     folder = Path(settings.STATIC_ROOT)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         stamp = folder / _STAMP
         current = fingerprint()
         if stamp.is_file() and stamp.read_text() == current:
-            return False
+            return
+        announce()
         stamp.unlink(missing_ok=True)  # an interrupted collection is done again
         # npm gives every file the same old date, and what seems older is not copied over its predecessor:
         # originals that were kept have to go first. Names with hashes in them may stay.
         clear = not getattr(settings, "WHITENOISE_KEEP_ONLY_HASHED_FILES", False)
         call_command("collectstatic", interactive=False, clear=clear, ignore_patterns=_UNUSED, verbosity=0)
         stamp.write_text(current)
-    return True
 
 
 def fingerprint() -> str:
@@ -47,7 +47,7 @@ def fingerprint() -> str:
             status = os.stat(storage.path(path))
             prefix = getattr(storage, "prefix", None) or ""
             digest.update(f"{prefix}/{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    processor = import_string(settings.STORAGES["staticfiles"]["BACKEND"])
+    processor = type(storages["staticfiles"])
     for source in (ROOT / "package-lock.json", Path(inspect.getfile(processor))):
         digest.update(source.read_bytes() if source.is_file() else b"")
     digest.update(repr((settings.STORAGES["staticfiles"], settings.STATIC_URL, _UNUSED)).encode())

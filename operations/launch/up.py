@@ -28,6 +28,7 @@ class Launch:
         self._options = options
         self._stopping = False
         self._child: subprocess.Popen[str] | None = None
+        self._names, self._addresses = machine_names(), machine_addresses()
 
     def run(self) -> int:
         """Raises LaunchError before anything runs; whatever goes wrong later is stopped first."""
@@ -63,12 +64,12 @@ class Launch:
             return None
         if options.tls_cert and options.tls_key:
             return certificate.own(options.tls_cert, options.tls_key)
-        return certificate.self_signed(options.data_dir / "tls", machine_names(), machine_addresses())
+        return certificate.self_signed(options.data_dir / "tls", self._names, self._addresses)
 
     def _environment(self) -> dict[str, str]:
         """What the processes are told beyond what we were told: every name by which the machine is called."""
         options = self._options
-        known = [options.site_name, *machine_names(), *(in_url(a) for a in machine_addresses())]
+        known = [options.site_name, *self._names, *map(in_url, self._addresses)]
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings",

@@ -1,6 +1,11 @@
 """The supervisor's configuration, as the supervisor itself reads it."""
 
+import os
 import shlex
+import signal
+import stat
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,8 @@ from supervisor.options import ServerOptions
 
 from operations.launch import processes
 from operations.launch.certificate import Certificate
-from operations.launch.options import Options
+from operations.launch.health import answers
+from operations.launch.options import ROOT, Options
 from operations.launch.problems import LaunchError
 
 CERTIFICATE = Certificate(Path("/tls/c.pem"), Path("/tls/k.pem"), self_signed=True)
@@ -86,3 +92,23 @@ def test_plain_http_only_on_loopback_or_a_socket() -> None:
     on_socket = web_command(TRUSTED_PROXIES="1", LISTEN_SOCKET="/run/web.sock")
     assert "--uds /run/web.sock" in on_socket
     assert "--host" not in on_socket
+
+
+def test_web_process_answers_on_a_socket_also_after_it_was_killed(short_dir: Path) -> None:
+    path = short_dir / "web.sock"
+    options = Options.from_environment({"TRUSTED_PROXIES": "1", "LISTEN_SOCKET": str(path)})
+    command = processes.site_programs(options, None)[0].command
+    environment = {**os.environ, "TRUSTED_PROXIES": "1"}
+    for _ in range(2):
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        ) as server:
+            try:
+                deadline = time.monotonic() + 30
+                while not answers(options):
+                    assert server.poll() is None
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+                assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            finally:
+                os.killpg(server.pid, signal.SIGKILL)
