@@ -35,6 +35,7 @@ class Booth {
   #skipped = new Set();
   #sent = new Set(); // the server may not know yet
   #shooting = null; // AbortController of the countdown
+  #asked = 0; // counts the questions for a prompt: only the answer to the newest is shown
   #actions = {
     open: () => this.#openCamera(),
     close: () => this.#closeCamera(),
@@ -113,6 +114,7 @@ class Booth {
   async #nextPrompt(wanted = null) {
     this.#stopShooting();
     this.#camera.stop();
+    const asked = ++this.#asked;
     const url = new URL(this.#root.dataset.promptsUrl, location.href);
     url.searchParams.set("skipped", [...this.#skipped, ...this.#sent].join(","));
     let next;
@@ -120,8 +122,9 @@ class Booth {
       next = await getJson(url);
     } catch (problem) {
       if (problem instanceof Problem && problem.status === 403) return location.assign(this.#root.dataset.consentUrl);
-      return this.#fail("unreachable");
+      return asked === this.#asked && this.#fail("unreachable");
     }
+    if (asked !== this.#asked) return null;
     const done = new Set([...next.done, ...this.#sent]);
     for (const slug of done) this.#seventeen.markDone(slug);
     const count = this.#root.querySelector("[data-count]");
@@ -144,6 +147,7 @@ class Booth {
 
   #choose(smiley) {
     this.#skipped.delete(smiley.slug);
+    this.#asked += 1;
     this.#outbox.clear();
     this.#showPrompt(smiley);
   }

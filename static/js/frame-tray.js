@@ -1,7 +1,7 @@
 // The stills of one burst, side by side; each is a button that keeps or discards it.
 //
 //   <div data-frames></div>
-//   <template data-frame><button type="button" class="frame" aria-pressed="true"><img alt=""><kbd></kbd></button></template>
+//   <template data-frame><button class="frame" aria-pressed="true"><img alt=""> … </button></template>
 
 export class FrameTray {
   #holder;
@@ -54,7 +54,7 @@ export class FrameTray {
 
   #describe(frame, index) {
     frame.button.setAttribute("aria-pressed", String(frame.kept));
-    frame.button.setAttribute("aria-label", this.#say("frame", { number: index + 1 }));
+    frame.button.querySelector("[data-frame-name]").textContent = this.#say("frame", { number: index + 1 });
     frame.button.querySelector("[data-frame-state]").textContent = this.#say(frame.kept ? "kept" : "discarded");
   }
 }

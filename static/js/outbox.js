@@ -73,11 +73,12 @@ export class Outbox {
   async #follow(item, card) {
     this.#status(card, this.#say("looking"));
     this.#seventeen.markDone(item.smiley, card.querySelector("img"));
-    const photo = await watchPhoto(item.photo.url);
-    if (!photo) return this.#status(card, this.#say("looking-long"));
-    this.#status(card, this.#say(photo.faces.length ? "face-found" : "face-missing"));
-    card.dataset.face = photo.faces.length ? "found" : "missing";
-    if (photo.prediction) this.#showPrediction(card, photo.prediction);
+    for await (const photo of watchPhoto(item.photo.url)) {
+      card.dataset.face = photo.faces.length ? "found" : "missing";
+      this.#status(card, this.#say(`face-${card.dataset.face}`));
+      if (photo.prediction) this.#showPrediction(card, photo.prediction);
+    }
+    if (!card.dataset.face) this.#status(card, this.#say("looking-long"));
   }
 
   #showPrediction(card, { smiley, glyph, share }) {

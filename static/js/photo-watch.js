@@ -1,6 +1,8 @@
 // Follows one sent photo until the site has looked at it: often at first, then more slowly, and not for ever.
 //
-//   const photo = await watchPhoto(url);   // null when it takes too long
+//   for await (const photo of watchPhoto(url)) …   // once when processed, once more when a model has an opinion
+//
+// It ends without a photo when that takes too long.
 
 import { getJson } from "./api.js";
 import { pause } from "./countdown.js";
@@ -9,18 +11,31 @@ const FIRST_WAIT = 400;
 const SLOWER = 1.4;
 const LONGEST_WAIT = 5_000;
 const PATIENCE = 60_000;
+const PATIENCE_FOR_OPINION = 6_000; // there may be no model yet
 
-export async function watchPhoto(url) {
-  const end = performance.now() + PATIENCE;
+export async function* watchPhoto(url) {
+  let end = performance.now() + PATIENCE;
+  let found = false;
   for (let wait = FIRST_WAIT; performance.now() < end; wait = Math.min(LONGEST_WAIT, wait * SLOWER)) {
     await pause(wait);
-    try {
-      const photo = await getJson(url);
-      if (photo.processed) return photo;
-    } catch (problem) {
-      if (!problem.passes) return null; // withdrawn in another tab, say
-      if (problem.retryAfter) await pause(problem.retryAfter * 1000);
-    }
+    const photo = await look(url);
+    if (photo === "gone") return;
+    if (!photo?.processed) continue;
+    if (!found || photo.prediction) yield photo;
+    if (photo.prediction || photo.faces.length === 0) return;
+    if (found) continue;
+    found = true;
+    wait = FIRST_WAIT;
+    end = performance.now() + PATIENCE_FOR_OPINION;
   }
-  return null;
+}
+
+async function look(url) {
+  try {
+    return await getJson(url);
+  } catch (problem) {
+    if (!problem.passes) return "gone"; // withdrawn in another tab, say
+    await pause((problem.retryAfter ?? 0) * 1000);
+    return null;
+  }
 }
