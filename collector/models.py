@@ -8,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from operations.models import UnchangingQuerySet
+
 
 class SmileyQuerySet(models.QuerySet["Smiley"]):
     def offered(self) -> "SmileyQuerySet":
@@ -62,6 +64,8 @@ class ConsentText(models.Model):
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = UnchangingQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "language"], name="consent_text_version_language")
@@ -85,6 +89,8 @@ class Consent(models.Model):
     train = models.BooleanField()
     show_as_example = models.BooleanField()
     share_in_release = models.BooleanField()
+
+    objects = UnchangingQuerySet.as_manager()
 
     class Meta:
         get_latest_by = ["agreed_at", "pk"]
@@ -114,6 +120,7 @@ class ImportBatch(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name_plural = "import batches"
         constraints = [
             models.UniqueConstraint(fields=["source", "licence", "legal_basis"], name="import_batch_once")
         ]
@@ -218,12 +225,19 @@ class Photo(models.Model):
         return f"photos/{day:%Y/%m/%d}/{photo_id}.jpg"
 
 
+class TombstoneQuerySet(models.QuerySet["Tombstone"]):
+    def delete(self) -> NoReturn:
+        raise TypeError("A tombstone stays.")
+
+
 class Tombstone(models.Model):
     """What stays of a withdrawn photo: its opaque id, so that whoever holds a copy can be told to drop it."""
 
     photo_id = models.UUIDField(primary_key=True)
     withdrawn_at = models.DateTimeField(default=timezone.now, db_index=True)
     dataset_versions = models.JSONField(default=list, help_text="Numbers of the data set versions it was in.")
+
+    objects = TombstoneQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.photo_id)

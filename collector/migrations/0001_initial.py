@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
+                'verbose_name_plural': 'import batches',
                 'constraints': [models.UniqueConstraint(fields=('source', 'licence', 'legal_basis'), name='import_batch_once')],
             },
         ),
