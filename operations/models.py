@@ -75,10 +75,14 @@ class Job(models.Model):
         return f"{self.kind} {self.subject}"
 
 
-class AppendOnlyQuerySet(models.QuerySet[Any]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise TypeError("This table is append-only.")
+class UnchangingQuerySet(models.QuerySet[Any]):
+    """For rows that may go, and never change."""
 
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Rows of this table never change.")
+
+
+class AppendOnlyQuerySet(UnchangingQuerySet):
     def delete(self) -> NoReturn:
         raise TypeError("This table is append-only.")
 
