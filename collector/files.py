@@ -31,6 +31,9 @@ def _erase(job: RunningJob) -> None:
         # What was deleted must not stay readable in the write-ahead log.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (busy, *_) = cursor.fetchone()
+        if busy:
+            raise RuntimeError("The write-ahead log was in use all the time and could not be truncated.")
 
 
 def erase_orphans(folder: str, known: Callable[[list[str]], set[str]]) -> int:

@@ -191,8 +191,13 @@ def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool 
 
 @transaction.atomic
 def photo_withdraw(*, photo: Photo, actor: str) -> Tombstone:
-    """Take a photo back: its rows go now, its files right after, its opaque id stays as a tombstone."""
-    current = Photo.objects.select_for_update().get(pk=photo.pk)
+    """Take a photo back: its rows go now, its files right after, its opaque id stays as a tombstone.
+
+    Taking back what is gone already changes nothing: two clicks may arrive at once.
+    """
+    current = Photo.objects.select_for_update().filter(pk=photo.pk).first()
+    if current is None:
+        return Tombstone.objects.get(pk=photo.pk)
     tombstone = Tombstone.objects.create(photo_id=current.pk)
     photo_withdrawn.send(sender=Photo, photo=current, tombstone=tombstone)
     if current.accepted_as_id:
@@ -207,7 +212,9 @@ def photo_withdraw(*, photo: Photo, actor: str) -> Tombstone:
 def participant_withdraw(*, participant: Participant, actor: str) -> int:
     """Take everything back: all photos, all consents, the participant. Returns how many photos went."""
     # Locked against an upload that is being committed at this moment.
-    current = Participant.objects.select_for_update().get(pk=participant.pk)
+    current = Participant.objects.select_for_update().filter(pk=participant.pk).first()
+    if current is None:
+        return 0
     photos = list(current.photos.all())
     for photo in photos:
         photo_withdraw(photo=photo, actor=actor)
