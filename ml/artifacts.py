@@ -2,7 +2,7 @@
 
     model.keras     the network with its weights, to train on or look into
     model.tflite    the same for serving, float32 [1, S, S, C] in 0…255 → probabilities [1, classes]
-    artifact.json   what it is: task, architecture, classes, input, config, data, versions; checksums of the two
+    artifact.json   what it is: task, architecture, classes, input, config, data, versions; both checksums
 
 ``artifact.json`` is written last: a directory without it is not finished. Nothing is ever pickled.
 """
@@ -150,8 +150,8 @@ def write_artifact(directory: Path, model: Any, info: ArtifactInfo) -> ArtifactI
 def to_litert(model: Any) -> bytes:
     """A Keras model as a ``.tflite`` for one picture at a time. Imports TensorFlow.
 
-    One picture, because a fixed shape is what LiteRT's fast path and the browser want. Through the converter itself:
-    ``model.export(format="litert")`` fails on batch normalisation.
+    One picture, because a fixed shape is what LiteRT's fast path and the browser want. Through the converter
+    itself: ``model.export(format="litert")`` fails on batch normalisation.
     """
     import tensorflow as tf
 
@@ -161,8 +161,8 @@ def to_litert(model: Any) -> bytes:
     def serve(image: Any) -> Any:
         return model(image, training=False)
 
-    # The converter freezes only variables that hang on a tf.Module: given the Keras model itself it leaves them out,
-    # silently, and the file answers NaN.
+    # The converter freezes only variables that hang on a tf.Module: given the Keras model itself it leaves
+    # them out, silently, and the file answers NaN.
     holder = tf.Module()
     holder.variables_of_model = [variable.value for variable in model.variables]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], holder)

@@ -1,7 +1,7 @@
 """The state of an unfinished training run, so that a killed one goes on where its last epoch ended.
 
-Each checkpoint is a directory of its own, ``epoch-000012``, written by another name and renamed; the one before is
-removed only then. Whatever moment the process is killed at, one whole checkpoint is there.
+Each checkpoint is a directory of its own, ``epoch-000012``, written by another name and renamed; the one
+before is removed only then. Whatever moment the process is killed at, one whole checkpoint is there.
 """
 
 from __future__ import annotations
@@ -27,16 +27,13 @@ class Checkpoints:
         self.directory = directory
 
     def save(self, epoch: int, state: Mapping[str, Any], models: Mapping[str, Any]) -> None:
-        """Keep the state (JSON values) and the models (name → keras.Model, or a directory's file to copy)."""
+        """Keep the state (JSON values) and the models (name → keras.Model)."""
         self.directory.mkdir(parents=True, exist_ok=True)
         aside = self.directory / f".aside-{epoch:06d}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         for name, model in models.items():
-            if isinstance(model, Path):
-                shutil.copyfile(model, aside / f"{name}.keras")
-            else:
-                model.save(aside / f"{name}.keras")
+            model.save(aside / f"{name}.keras")
         (aside / _STATE).write_text(json.dumps({**state, "epoch": epoch}))
         place = self.directory / f"{_PREFIX}{epoch:06d}"
         shutil.rmtree(place, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The command line of the library: ``python -m ml faces|train|evaluate|predict``.
 
-With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error. Exit
-codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
+With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error.
+Exit codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
 interrupted.
 """
 

@@ -24,7 +24,8 @@ class TrainConfig:
         learning_rate: Adam's, at the start.
         patience: epochs without a better validation loss before the learning rate is halved.
         max_seconds: stop after the epoch that passes this; counts training only. None: no limit.
-        seed: of the weights, the order, the augmentation and, for data that is not packed, the division by person.
+        seed: of the weights, the order, the augmentation and, for data that is not packed, the division by
+            person.
         augment: train on random views.
         balance: weigh rare classes up by the root of their rarity.
         min_people: a class with fewer people than this among those learnt from is left out.

@@ -30,9 +30,10 @@ def evaluate(
         progress: told (pictures done, pictures in all).
 
     Returns:
-        JSON values: those of ``ml.metrics.classification_metrics``, and ``task``, ``architecture``, ``classes``,
-        ``split``, ``people``, ``left_out`` (pictures of unknown classes), ``data_hash``, ``same_data`` (whether the
-        model was trained on this very data set, so that the split is known to be of unseen people).
+        JSON values: those of ``ml.metrics.classification_metrics``, and ``task``, ``architecture``,
+            ``classes``, ``split``, ``people``, ``left_out`` (pictures of unknown classes), ``data_hash``,
+            ``same_data`` (whether the model was trained on this very data set, so that the split is known to
+            be of unseen people).
 
     Raises:
         ArtifactError: no usable model.

@@ -20,9 +20,9 @@ def classification_metrics(
         classes: names, C of them.
 
     Returns:
-        ``accuracy``; ``macro_f1`` over the classes that occur; ``per_class`` {name: precision, recall, f1, support};
-        ``confusion_matrix`` [true][predicted] in the order of ``classes``; ``calibration_error`` (see
-        :func:`calibration_error`); ``log_loss``; ``samples``.
+        ``accuracy``; ``macro_f1`` over the classes that occur; ``per_class`` {name: precision, recall, f1,
+        support}; ``confusion_matrix`` [true][predicted] in the order of ``classes``; ``calibration_error``
+        (see :func:`calibration_error`); ``log_loss``; ``samples``.
 
     Raises:
         ValueError: no pictures, or shapes that do not fit.

@@ -81,7 +81,7 @@ def _to_rgb(image: Image.Image) -> Picture:
 
 
 def resize_squares(images: Picture, size: int, channels: int = 3) -> Picture:
-    """Square pictures brought to one size, averaging over area when they shrink: uint8 [N, size, size, channels].
+    """Square pictures brought to one size, averaged over area to shrink: uint8 [N, size, size, channels].
 
     Args:
         images: uint8 [N, S, S, C] or [N, S, S]; C is 1 or 3.

@@ -19,7 +19,8 @@ def confusion_matrix_png(
 ) -> None:
     """Draw a confusion matrix: what it was in rows, what the model said in columns, counts in the cells.
 
-    Shade is the share of the row. What is right stands on the diagonal in grey; mistakes are in the accent colour.
+    Shade is the share of the row. What is right stands on the diagonal in grey; mistakes are in the accent
+    colour.
 
     Args:
         matrix: [true][predicted] counts.

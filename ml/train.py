@@ -62,16 +62,17 @@ def train(
 ) -> Path:
     """Train a smiley classifier and leave an artifact in ``workdir``.
 
-    A run that was killed goes on where its last whole epoch ended, when it is started again with the same config,
-    data and workdir; one that was finished is left as it is. The same seed and data give the same result on CPU.
+    A run that was killed goes on where its last whole epoch ended, when it is started again with the same
+    config, data and workdir; one that was finished is left as it is. The same seed and data give the same
+    result on CPU.
 
     Args:
         config: what to do.
         data: packed faces; only its train and validation splits are looked at.
         workdir: the artifact's directory, with the checkpoints in it until the end.
-        report: told of ``{"event": "notice", "message"}``, ``{"event": "batch", "epoch", "batch", "batches"}`` and
-            ``{"event": "epoch", "epoch", "epochs", "loss", "accuracy", "validation_loss", "validation_accuracy",
-            "learning_rate", "seconds"}``.
+        report: told of ``{"event": "notice", "message"}``, ``{"event": "batch", "epoch", "batch",
+            "batches"}`` and ``{"event": "epoch", "epoch", "epochs", "loss", "accuracy", "validation_loss",
+            "validation_accuracy", "learning_rate", "seconds"}``.
 
     Returns:
         ``workdir``.
@@ -184,15 +185,19 @@ class _Run:
         keras.config.set_dtype_policy("mixed_float16" if half else "float32")
         try:
             model, best_weights = self._start()
+            best = self.net.build(len(self.task.classes))
+            best.set_weights(best_weights)
             while not self._over():
+                self._seed(model)
                 self._epoch(model)
                 if self._remember(self.progress.history[-1]):
-                    best_weights = model.layers[-1].get_weights()
-                self._save(model, best_weights)
+                    best.set_weights(model.layers[-1].get_weights())
+                state = {**vars(self.progress), "best": list(self.progress.best), "identity": self.identity}
+                self.checkpoints.save(self.progress.epoch, state, {"model": model, "best": best})
         finally:
             keras.config.set_dtype_policy(before)
         served = self.net.build(len(self.task.classes))
-        served.set_weights(best_weights)
+        served.set_weights(best.get_weights())
         return served
 
     def _start(self) -> tuple[Any, list[NDArray[np.float32]]]:
@@ -228,6 +233,18 @@ class _Run:
             jit_compile=_has_gpu(),
         )
         return model, net.get_weights()
+
+    def _seed(self, model: Any) -> None:
+        """Start the dropout and the views of each epoch from its number.
+
+        Keras does not keep the state of its random generators in a saved model, so a resumed run would draw
+        what the first epoch drew.
+        """
+        for index, layer in enumerate([*model.layers, *model.layers[-1].layers]):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                draw = np.random.default_rng([self.config.seed, self.progress.epoch, index])
+                generator.state.assign(draw.integers(0, 2**31, 2, dtype=np.uint32))
 
     def _over(self) -> bool:
         progress, config = self.progress, self.config
@@ -314,12 +331,6 @@ class _Run:
             return False
         self.progress.best, self.progress.best_epoch = result, self.progress.epoch
         return True
-
-    def _save(self, model: Any, best_weights: list[NDArray[np.float32]]) -> None:
-        best = self.net.build(len(self.task.classes))
-        best.set_weights(best_weights)
-        state = {**vars(self.progress), "best": list(self.progress.best), "identity": self.identity}
-        self.checkpoints.save(self.progress.epoch, state, {"model": model, "best": best})
 
 
 def _diverged(epoch: int, loss: float) -> TrainingDivergedError:

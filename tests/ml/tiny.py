@@ -1,0 +1,15 @@
+"""A network small enough to be trained many times in a test, with all that makes resuming hard."""
+
+import keras
+from keras import layers
+
+
+def tiny_net(classes, *, size, channels):
+    inputs = keras.Input((size, size, channels), name="image")
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(8, 5, strides=2, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.8)(x)
+    x = layers.ReLU()(x)
+    x = layers.Dropout(0.2)(x)
+    x = layers.Flatten()(x)
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", dtype="float32")(x))
