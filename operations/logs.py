@@ -8,6 +8,7 @@ from django.conf import settings
 _PATTERNS = (
     re.compile(r"(first-account/)[\w:.-]+"),
     re.compile(r"((?:__Host-)?(?:session|participant|csrftoken)=)[^;\s\"']+"),
+    re.compile(r"(__Host-\w+[\"']: [\"'])[^\"']+"),
     re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+(?=@)"),
     re.compile(
         r"((?:[Aa]uthorization|[Tt]oken|password|receipt)[\"']?[:=]\s*[\"']?(?:Token |Bearer )?)[^\s\"',}]+"
@@ -15,11 +16,19 @@ _PATTERNS = (
 )
 
 
+# What every record has; anything else came with `extra`, and the formatter prints it.
+_STANDARD = {*logging.makeLogRecord({}).__dict__, "message", "asctime"}
+
+
 class SecretFilter(logging.Filter):
     """Blanks passwords in addresses, cookies, tokens, one-time links and the secret key."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit: say both, rather than break what was going on
+            message = f"{record.msg} {record.args}"
+            record.msg, record.args = message, None
         cleaned = redact(message)
         if cleaned != message:
             record.msg, record.args = cleaned, None
@@ -28,6 +37,13 @@ class SecretFilter(logging.Filter):
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
             record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        for name in record.__dict__.keys() - _STANDARD:
+            # Django hands over the whole request, whose text is its path.
+            text = str(getattr(record, name))
+            if (cleaned := redact(text)) != text:
+                setattr(record, name, cleaned)
         return True
 
 
