@@ -1,5 +1,6 @@
 """What happens to every request."""
 
+import ipaddress
 import logging
 import time
 from collections.abc import Callable
@@ -39,8 +40,14 @@ class TrustedProxyMiddleware:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The visitor's address, after TrustedProxyMiddleware."""
-    return request.META.get("REMOTE_ADDR") or "local"
+    """The visitor's address, after TrustedProxyMiddleware; `::` where none is known, as on a Unix socket.
+
+    Always an address, for PostgreSQL keeps that of a failed sign-in in a column for addresses.
+    """
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return "::"
 
 
 class RequestLogMiddleware:
