@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 # One quick second try, for the first message after the broker was restarted; a request must not wait longer.
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+_AT_ONCE: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "timeout": 2}
 
 
 def announce_on_commit(job: Job) -> None:
@@ -22,9 +23,15 @@ def announce_on_commit(job: Job) -> None:
 
 def announce(job: Job) -> bool:
     """Send the hint. False, and a warning in the log, when the broker does not take it."""
-    return send(
-        "operations.run_job", [str(job.pk)], queue=job.queue, time_limit=kind(job.kind).time_limit
-    ) and bool(Job.objects.filter(pk=job.pk).update(announced_at=timezone.now()))
+    try:
+        time_limit = kind(job.kind).time_limit
+    except KeyError:
+        # Left by another version of the site. It must not keep the sweep from the other jobs.
+        logger.warning("Nobody here knows this kind of job", extra={"job": str(job.pk), "kind": job.kind})
+        return False
+    if not send("operations.run_job", [str(job.pk)], queue=job.queue, time_limit=time_limit):
+        return False
+    return bool(Job.objects.filter(pk=job.pk).update(announced_at=timezone.now()))
 
 
 def send(task: str, args: list[str], *, queue: str, **options: Any) -> bool:
@@ -41,6 +48,7 @@ def send(task: str, args: list[str], *, queue: str, **options: Any) -> bool:
 def depth(queue: str) -> int:
     """Messages waiting in a queue, over all its priorities. Raises what the broker's client raises."""
     with current_app.connection_for_read() as connection:
+        connection.ensure_connection(**_AT_ONCE)
         channel: Any = connection.default_channel
         if not hasattr(channel, "priority_steps"):
             return int(channel.queue_declare(queue, passive=True).message_count)
@@ -50,7 +58,7 @@ def depth(queue: str) -> int:
 def ping() -> None:
     """Raise unless the broker answers."""
     with current_app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        connection.ensure_connection(**_AT_ONCE)
         client = getattr(connection.default_channel, "client", None)
         if client is not None:
             client.ping()

@@ -19,7 +19,7 @@ def sweep() -> None:
     """One sweep. Safe to run twice at once, for every step is an UPDATE … WHERE."""
     jobs_release_expired()
     for queue in Job.Queue.values:
-        jobs_announce_lost(queue=queue, waiting_messages=depth(queue))
+        _announce_lost(queue)
     for piece in all_housekeeping():
         if not _begin(piece.name, piece.every):
             continue
@@ -28,6 +28,15 @@ def sweep() -> None:
         except Exception:
             # One broken round must not keep the others, nor the next sweep, from running.
             logger.exception("A round failed", extra={"round": piece.name})
+
+
+def _announce_lost(queue: str) -> None:
+    try:
+        waiting = depth(queue)
+    except Exception as error:  # whatever the client raises: the rounds need no broker
+        logger.warning("The broker does not tell what waits", extra={"queue": queue, "error": repr(error)})
+        return
+    jobs_announce_lost(queue=queue, waiting_messages=waiting)
 
 
 def _begin(name: str, every: timedelta) -> bool:
