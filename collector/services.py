@@ -63,9 +63,11 @@ def photo_submit(
     When this returns, the photo is safe on disk and in the database. Raises Problem, and then nothing is kept.
     """
     consent = _consent_that_allows(participant)
+    room = _quota_left(participant)  # looked at first, for the repeat found next may be what has used it up
     if repeated := _repeated(participant, client_id, data):
         return repeated, False
-    _check_quota(participant)
+    if not room:
+        raise _quota_reached()
     return _photo_store(participant, smiley, client_id, data, consent=consent, import_batch=None)
 
 
@@ -112,8 +114,8 @@ def _photo_store(
                 Participant.objects.select_for_update().get(pk=participant.pk)
                 _consent_that_allows(participant)
                 # The same upload may have come in twice at once: the insert below finds out, and no quota counts it.
-                if _repeated(participant, client_id, data) is None:
-                    _check_quota(participant)
+                if not _quota_left(participant) and _repeated(participant, client_id, data) is None:
+                    raise _quota_reached()
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:
@@ -154,14 +156,17 @@ def _consent_that_allows(participant: Participant) -> Consent:
     return consent
 
 
-def _check_quota(participant: Participant) -> None:
+def _quota_left(participant: Participant) -> bool:
     sent = Photo.objects.filter(participant=participant).since(timezone.now() - QUOTA_WINDOW).count()
-    if sent >= settings.PHOTOS_PER_DAY:
-        raise Problem(
-            "quota_reached",
-            f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.",
-            status=429,
-        )
+    return sent < int(settings.PHOTOS_PER_DAY)
+
+
+def _quota_reached() -> Problem:
+    return Problem(
+        "quota_reached",
+        f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.",
+        status=429,
+    )
 
 
 def photo_processed(*, photo: Photo, face_found: bool) -> bool:
