@@ -1,0 +1,47 @@
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from operations.jobs import registry
+from operations.jobs.registry import Handler, job_handler
+from operations.jobs.services import job_enqueue
+from operations.models import Job
+
+
+@pytest.fixture
+def handle() -> Iterator[Callable[[Handler], str]]:
+    """Register a function as the handler of a kind of its own; returns the kind's name."""
+    names = []
+
+    def register(handler: Handler, queue: str = "bulk") -> str:
+        name = f"tests.{uuid.uuid4().hex[:8]}"
+        job_handler(name, queue=queue, time_limit=60)(handler)
+        names.append(name)
+        return name
+
+    yield register
+    for name in names:
+        registry._kinds.pop(name)
+
+
+@pytest.fixture
+def noted(handle: Any) -> Any:
+    """A kind of job that notes its subject: `noted.name`, `noted.subjects`."""
+
+    class Noted:
+        subjects: list[str] = []
+
+        def __init__(self) -> None:
+            self.subjects = []
+            self.name = handle(lambda job: self.subjects.append(job.subject))
+
+        def enqueue(self, subject: str = "a", **changes: Any) -> Job:
+            job = job_enqueue(name=self.name, subject=subject)
+            if changes:
+                Job.objects.filter(pk=job.pk).update(**changes)
+                job.refresh_from_db()
+            return job
+
+    return Noted()
