@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ml.faces.assets import model_path
 from ml.geometry import Box, Points
 from ml.litert import LiteRTModel
-from ml.pictures import Picture
+from ml.pictures import Picture, shrink
 
 #: The six points in the network's order; left and right are the subject's own.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
@@ -100,11 +100,14 @@ def detect(image: Picture, *, min_score: float = MIN_SCORE, second_pass: bool = 
 
 
 def _second_looks(width: int, height: int) -> Iterator[list[Box]]:
-    """Regions to look at, level by level: a wide border, then tiles of half and a quarter of the side."""
+    """Regions to look at, level by level: a wide border, then tiles of half and a quarter of the side or so."""
     yield [Box(0, 0, width, height).scaled(1.6)]
-    long_side = max(width, height)
-    for parts in (2, 4):
-        tile = max(long_side / parts, MIN_TILE)
+    long_side, short_side = max(width, height), min(width, height)
+    tiles = [long_side / 2, long_side / 4]
+    if 0.5 < short_side / long_side < 0.8:
+        # A wide picture is mostly letterbox: three squares of its full height show everything half as large again.
+        tiles[0] = short_side
+    for tile in (max(side, MIN_TILE) for side in tiles):
         if tile >= long_side:
             return
         columns, rows = _starts(width, tile), _starts(height, tile)
@@ -158,11 +161,12 @@ def _letterbox(image: Picture, region: Box) -> tuple[NDArray[np.float32], float,
     x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
     sx0, sy0 = max(round(region.x), 0), max(round(region.y), 0)
     part = image[sy0 : max(round(region.bottom), sy0 + 1), sx0 : max(round(region.right), sx0 + 1)]
-    shrinking = part.shape[1] >= x1 - x0 and part.shape[0] >= y1 - y0
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     canvas = np.zeros((INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
     x1, y1 = min(x1, INPUT_SIZE), min(y1, INPUT_SIZE)
-    canvas[y0:y1, x0:x1] = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=method)
+    if part.shape[1] >= x1 - x0 and part.shape[0] >= y1 - y0:
+        canvas[y0:y1, x0:x1] = shrink(part, x1 - x0, y1 - y0)
+    else:
+        canvas[y0:y1, x0:x1] = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     return (canvas.astype(np.float32) / 127.5 - 1.0)[None], left, top, side
 
 

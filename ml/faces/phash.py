@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ml.pictures import Picture
+from ml.pictures import Picture, shrink
 
 _SIDE = 32
 _KEPT = 8
@@ -23,7 +23,7 @@ def perceptual_hash(image: Picture) -> str:
         image: RGB uint8 [H, W, 3].
     """
     # Shrunk before the colours go: nearly all of the cost is in touching every pixel once.
-    small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    small = shrink(image, _SIDE, _SIDE)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     low = cv2.dct(grey)[:_KEPT, :_KEPT].ravel()
     # The mean brightness (the first) says nothing about what is seen: it neither votes nor moves the median.
