@@ -6,6 +6,7 @@ from django.core import signing
 from django.db import transaction
 
 from .audit import audit_record
+from .locks import hold
 from .problems import Problem
 
 _SALT = "first-account"
@@ -31,6 +32,7 @@ def token_valid(token: str) -> bool:
 @transaction.atomic
 def first_account_create(*, username: str, password: str) -> User:
     """Create the first superuser. Raises Problem when there is one already."""
+    hold("operations.first_account")
     if not first_account_needed():
         raise Problem("account_exists", "There is a first account already: sign in.", status=409)
     user = User.objects.create_superuser(username=username, password=password)
