@@ -174,7 +174,9 @@ CELERY_BEAT_SCHEDULE = {
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL or f"unix://{_socket}?db=1",
+        # A socket has another name in Celery's addresses than in those of the Redis client.
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
+        or f"unix://{_socket}?db=1",
         "KEY_PREFIX": "smielfy",
     }
 }
