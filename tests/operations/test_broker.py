@@ -224,8 +224,7 @@ def test_first_message_after_a_restart_gets_through(own_broker: OwnBroker, noted
 def test_broker_that_hangs_holds_a_request_up_for_three_timeouts_at_most(
     own_broker: OwnBroker, noted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**current_app.conf.broker_transport_options, "socket_timeout": 0.5}
-    monkeypatch.setattr(current_app.conf, "broker_transport_options", options)
+    monkeypatch.setitem(current_app.conf.broker_transport_options, "socket_timeout", 0.5)
     noted.enqueue("before")
     assert jobs_broker.depth("bulk") == 1
     own_broker.signal(signal.SIGSTOP)
