@@ -11,8 +11,7 @@ import numpy as np
 
 from ml.data.manifest import MANIFEST, DataError, PackedData, pack, read_packed
 from ml.data.splits import assign_splits
-from ml.faces.crop import align, warp
-from ml.faces.detect import detect
+from ml.faces.analyse import FaceAnalyser
 from ml.pictures import UnreadablePicture, read_picture
 
 Notice = Callable[[str], None]
@@ -101,6 +100,7 @@ def _from_csv(
         if not {"file", "smiley"} <= set(reader.fieldnames or ()):
             raise DataError(f"{path} lacks a column: its first line has to be file,person,smiley.")
         rows = list(reader)
+    analyser = FaceAnalyser()
     crops, kept, unreadable, faceless = [], [], 0, 0
     for done, row in enumerate(rows):
         progress(done, len(rows))
@@ -109,11 +109,11 @@ def _from_csv(
         except UnreadablePicture:
             unreadable += 1
             continue
-        faces = detect(image)
-        if not faces:
+        subject = analyser.analyse(image).subject
+        if subject is None:
             faceless += 1
             continue
-        crops.append(warp(image, align(max(faces, key=lambda face: face.box.area).points, size), size))
+        crops.append(subject.crop(image, size))
         kept.append(row)
     progress(len(rows), len(rows))
     if unreadable:

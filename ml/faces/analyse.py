@@ -30,7 +30,7 @@ CROP_SIZE = 256
 #: A group photo is no selfie: no more faces than this are looked at closely.
 MAX_FACES = 8
 #: Detections that neither network is sure of are patterns, not faces.
-_SURE_DETECTION = 0.75
+_SURE_DETECTION = 0.85
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ POINTS = 468
 ROI_SCALE = 1.5
 #: Outer corners of the eyes, the subject's right and left: they give the face's tilt.
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
-#: A second look pays where the first was tilted or off: measured in docs/faces.md.
+#: A second look pays where the first was tilted or off: it halves the error there (docs/faces.md).
 REFINE_DEGREES = 8.0
 REFINE_SHIFT = 0.08
 
