@@ -152,8 +152,13 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
 
 
 def _allowed(scope: str) -> models.Exists:
+    """Whether the newest consent of the photo's own participant has the scope."""
+    # Inside the subquery `participant` is the consent's; the outer condition ties that to the photo's.
     newest = Consent.objects.filter(participant=models.OuterRef("participant")).order_by("-agreed_at", "-pk")
-    return models.Exists(Consent.objects.filter(pk=models.Subquery(newest.values("pk")[:1]), **{scope: True}))
+    in_force = Consent.objects.filter(
+        participant=models.OuterRef("participant"), pk=models.Subquery(newest.values("pk")[:1])
+    )
+    return models.Exists(in_force.filter(**{scope: True}))
 
 
 class Photo(models.Model):

@@ -176,10 +176,30 @@ def test_revoking_through_the_api(browser: Browser, participant: Participant) ->
     assert consent_in_force(participant).scopes == []
 
 
-def test_one_persons_consent_says_nothing_about_anothers(photo: Photo) -> None:
+@pytest.mark.database
+@pytest.mark.parametrize("scopes", [(), ("train",), ("train", "show_as_example")])
+def test_one_persons_consent_says_nothing_about_anothers(
+    photo: Photo, participant: Participant, smiley: Smiley, scopes: tuple[str, ...]
+) -> None:
+    """Beside people who allow everything, and people who allow nothing any more."""
     accepted(photo)
-    give(give(None, "train").participant)
-    assert list(Photo.objects.examples()) == [photo]
+    others = {}
+    for name, later in {"generous": ALL, "gone": []}.items():
+        other = Photo.objects.get(pk=photo.pk)
+        consent = give(None, *ALL)
+        other.pk, other.client_id, other.participant, other.consent = (
+            uuid.uuid4(),
+            uuid.uuid4(),
+            consent.participant,
+            consent,
+        )
+        other.save(force_insert=True)
+        give(consent.participant, *later, age_affirmed=bool(later))
+        others[name] = other
+    give(participant, *scopes, age_affirmed=bool(scopes))
+    generous = others["generous"]
+    assert set(Photo.objects.trainable()) == {generous, *([photo] if "train" in scopes else [])}
+    assert set(Photo.objects.examples()) == {generous, *([photo] if "show_as_example" in scopes else [])}
 
 
 def test_of_two_consents_at_the_same_moment_the_later_holds(participant: Participant, photo: Photo) -> None:
