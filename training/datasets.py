@@ -17,6 +17,7 @@ from collector.models import Photo, Tombstone
 from labeling.models import Face
 from operations.audit import audit_record
 from operations.jobs.services import job_enqueue
+from operations.locks import hold
 from operations.problems import Problem
 
 from .models import DatasetItem, DatasetVersion, ModelVersion, Split, SplitAssignment
@@ -27,6 +28,7 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
     """Freeze all accepted photos with a face into the next version. Returns it, and whether it is new:
     where nothing has changed the newest version is returned. Raises Problem when nothing is accepted yet.
     """
+    hold("training.dataset_freeze")  # two at once would write one number's manifest
     photos = list(
         Photo.objects.trainable()
         .filter(Exists(Face.objects.filter(photo=OuterRef("pk"), is_subject=True).exclude(crop="")))

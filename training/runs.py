@@ -13,6 +13,7 @@ from django.utils import timezone
 from operations.audit import audit_record
 from operations.jobs.running import JobRefused, RunningJob
 from operations.jobs.services import job_enqueue
+from operations.locks import hold
 from operations.models import Job
 from operations.problems import Problem
 
@@ -130,6 +131,7 @@ def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict
 @transaction.atomic
 def model_register(*, run: TrainingRun, artifact: Path, metrics: dict[str, Any]) -> ModelVersion:
     """Register a finished training as a candidate; stale from birth when what it learned from was withdrawn."""
+    hold(f"training.models.{run.task}")
     version = DatasetVersion.objects.select_for_update().get(pk=run.version_id)
     prefix = f"models/{run.pk}"
     files = artifact_store(artifact, prefix)
@@ -154,6 +156,7 @@ def model_register(*, run: TrainingRun, artifact: Path, metrics: dict[str, Any])
 @transaction.atomic
 def model_promote(*, model: ModelVersion, actor: str) -> ModelVersion:
     """Let a candidate or a retired model serve. Raises Problem when it is stale."""
+    hold(f"training.models.{model.task}")
     current = ModelVersion.objects.select_for_update().get(pk=model.pk)
     if current.stale_since is not None:
         raise Problem(
