@@ -45,7 +45,7 @@ def read_labels(folder: Path, labels: Path) -> list[Row]:
             if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
                 raise Problem("labels_columns", f"{labels} lacks the column {', '.join(missing)}.")
             return [_row(folder, reader.line_num, record, smileys) for record in reader]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Problem("labels_unreadable", f"{labels} cannot be read: {error}") from error
 
 

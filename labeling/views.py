@@ -1,11 +1,12 @@
 """The review page: the next photo, its prompt, and one key per verdict."""
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views import View
 
@@ -42,10 +43,9 @@ class ReviewView(View):
         return render(request, "admin/review.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        photo = Photo.objects.filter(pk=request.POST.get("photo", "")).first()
         try:
             review_record(
-                photo=photo or Photo(),
+                photo=_photo(request),
                 reviewer=request.user,  # type: ignore[arg-type]
                 own=participants.current(request),
                 **_verdict(request),
@@ -55,13 +55,22 @@ class ReviewView(View):
         return redirect("review")
 
 
+def _photo(request: HttpRequest) -> Photo:
+    """The photo that was judged; withdrawn meanwhile, it is an id only."""
+    try:
+        return Photo(pk=uuid.UUID(request.POST.get("photo", "")))
+    except ValueError:
+        raise Problem("photo_unknown", "Judge the photo that is shown.") from None
+
+
 def _verdict(request: HttpRequest) -> dict[str, Any]:
     """A button's value is `match`, `unclear`, `reject:REASON` or `other:SLUG`."""
     verdict, _, detail = request.POST.get("verdict", "").partition(":")
     if verdict not in Review.Verdict.values:
         raise Problem("verdict_unknown", "Choose one of the verdicts.")
     if verdict == Review.Verdict.OTHER:
-        return {"verdict": verdict, "smiley": get_object_or_404(Smiley, slug=detail)}
+        smiley = next((one for one in Smiley.objects.all() if one.slug == detail), None)
+        return {"verdict": verdict, "smiley": smiley}
     if verdict == Review.Verdict.REJECT:
         return {"verdict": verdict, "reason": detail if detail in Review.Reason.values else ""}
     return {"verdict": verdict}

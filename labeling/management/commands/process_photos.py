@@ -1,3 +1,5 @@
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,8 +14,7 @@ class Command(BaseCommand):
     help = "Find faces in all photos that no worker has seen yet. May be interrupted, and may run beside the workers."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        waiting = Photo.objects.unprocessed().order_by("created_at")
-        track = Track(waiting.values_list("pk", flat=True).iterator(), total=waiting.count(), unit="photos")
+        track = Track(_waiting(), total=Photo.objects.unprocessed().count(), unit="photos")
         unreadable = 0
         for photo_id in track:
             try:
@@ -29,3 +30,14 @@ class Command(BaseCommand):
             f"{track.summary()}, {unreadable:,} unreadable."
             f" {faces:,} of all {total:,} photos have a face ({share:.1f} %)."
         )
+
+
+def _waiting() -> Iterator[uuid.UUID]:
+    """Page by page, for an open query on SQLite forbids writing as soon as a worker has written beside it."""
+    page: list[uuid.UUID] = []
+    while True:
+        waiting = Photo.objects.unprocessed().order_by("pk")
+        after = waiting.filter(pk__gt=page[-1]) if page else waiting
+        if not (page := list(after.values_list("pk", flat=True)[:500])):
+            return
+        yield from page
