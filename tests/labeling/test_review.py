@@ -1,0 +1,347 @@
+"""Reviews by people: the rules, and the page."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from collector import participants
+from collector.models import Photo, Smiley
+from collector.services import photo_withdraw
+from labeling.models import Decision, Review
+from labeling.selectors import review_queue
+from labeling.services import label_import, review_record
+from labeling.signals import decision_changed
+from operations.models import AuditEvent
+from operations.problems import Problem
+from tests.collector.conftest import Browser
+
+from .conftest import newcomer
+
+LOGIN = "django.contrib.auth.backends.ModelBackend"
+PAGE = "/admin/review/"
+Seen = Callable[..., Photo]
+
+
+def refused(code: str, **asked: Any) -> None:
+    with pytest.raises(Problem) as refusal:
+        review_record(**{"verdict": "match", **asked})
+    assert refusal.value.code == code
+
+
+# --- the rules
+
+
+def test_two_who_agree_decide(seen_photo: Seen, staff: Any, smiley: Smiley) -> None:
+    photo = seen_photo()
+    heard: list[str] = []
+    receiver = lambda decision, **kwargs: heard.append(decision.outcome)  # noqa: E731
+    decision_changed.connect(receiver)
+    review_record(photo=photo, reviewer=staff("alice"), verdict="match")
+    photo.refresh_from_db()
+    assert (photo.state, heard) == (Photo.State.IN_REVIEW, [])
+    review_record(photo=photo, reviewer=staff("bob"), verdict="match")
+    photo.refresh_from_db()
+    smiley.refresh_from_db()
+    assert (photo.state, photo.accepted_as, smiley.accepted_count) == (Photo.State.ACCEPTED, smiley, 1)
+    assert heard == ["accepted"]
+    assert Decision.objects.get().outcome == "accepted"
+    assert AuditEvent.objects.filter(action="photo_reviewed").count() == 2
+
+
+def test_another_smiley_is_accepted_as_that(seen_photo: Seen, staff: Any) -> None:
+    photo, grin = seen_photo(), Smiley.objects.get(slug="grin")
+    for name in ("alice", "bob"):
+        review_record(photo=photo, reviewer=staff(name), verdict="other", smiley=grin)
+    photo.refresh_from_db()
+    assert photo.accepted_as == grin
+    assert photo.smiley.slug == "tongue", "what was asked for stays"
+
+
+def test_rejections_agree_whatever_their_reasons(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    review_record(photo=photo, reviewer=staff("alice"), verdict="reject", reason="no_face")
+    review_record(photo=photo, reviewer=staff("bob"), verdict="reject", reason="indecent")
+    photo.refresh_from_db()
+    assert photo.state == Photo.State.REJECTED
+
+
+def test_tie_stays_open_for_a_third(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    review_record(photo=photo, reviewer=staff("alice"), verdict="match")
+    review_record(photo=photo, reviewer=staff("bob"), verdict="reject", reason="not_trying")
+    assert Decision.objects.get().outcome == "open"
+    carol = staff("carol")
+    assert list(review_queue(carol, None)) == [photo]
+    review_record(photo=photo, reviewer=carol, verdict="match")
+    assert Decision.objects.get().outcome == "accepted"
+
+
+def test_nobody_reviews_twice(seen_photo: Seen, staff: Any) -> None:
+    photo, alice = seen_photo(), staff("alice")
+    review_record(photo=photo, reviewer=alice, verdict="match")
+    refused("reviewed_before", photo=photo, reviewer=alice)
+    assert Review.objects.count() == 1
+    assert not review_queue(alice, None).exists()
+
+
+def test_nobody_reviews_their_own(seen_photo: Seen, staff: Any) -> None:
+    photo, alice = seen_photo(), staff("alice")
+    refused("own_photo", photo=photo, reviewer=alice, own=photo.participant)
+    assert not review_queue(alice, photo.participant).exists()
+    assert list(review_queue(alice, newcomer())) == [photo]
+    review_record(photo=photo, reviewer=alice, verdict="match", own=newcomer())
+
+
+def test_nobody_reviews_what_is_decided(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    for name in ("alice", "bob"):
+        review_record(photo=photo, reviewer=staff(name), verdict="match")
+    refused("photo_decided", photo=photo, reviewer=staff("carol"))
+    assert Review.objects.count() == 2
+
+
+def test_nobody_reviews_what_is_withdrawn(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    gone = Photo(pk=photo.pk)
+    photo_withdraw(photo=photo, actor="participant")
+    refused("photo_gone", photo=gone, reviewer=staff("alice"))
+
+
+def test_nobody_reviews_what_the_detectors_have_not_seen(photo: Photo, staff: Any) -> None:
+    refused("photo_decided", photo=photo, reviewer=staff("alice"))
+    assert not review_queue(staff("bob"), None).exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"verdict": "other"},
+        {"verdict": "reject"},
+        {"verdict": "match", "reason": "no_face"},
+        {"verdict": "unclear", "reason": "no_face"},
+        {"verdict": "match", "smiley": "grin"},
+        {"verdict": "reject", "reason": "no_face", "smiley": "grin"},
+    ],
+)
+def test_verdict_has_to_be_whole(seen_photo: Seen, staff: Any, asked: dict[str, Any]) -> None:
+    if "smiley" in asked:
+        asked = {**asked, "smiley": Smiley.objects.get(slug=asked["smiley"])}
+    refused("verdict_incomplete", photo=seen_photo(), reviewer=staff("alice"), **asked)
+    assert not Review.objects.exists()
+
+
+def test_rechecks_never_count(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    for name in ("alice", "bob"):
+        Review.objects.create(
+            photo=photo, reviewer=staff(name), verdict="reject", reason="other", kind="recheck"
+        )
+    review_record(photo=photo, reviewer=staff("carol"), verdict="match")
+    assert Decision.objects.get().outcome == "open"
+
+
+def test_imported_label_holds_until_people_say_otherwise(
+    seen_photo: Seen, staff: Any, smiley: Smiley
+) -> None:
+    photo, grin = seen_photo(), Smiley.objects.get(slug="grin")
+    label_import(photo=photo, smiley=grin)
+    label_import(photo=photo, smiley=grin)
+    photo.refresh_from_db()
+    grin.refresh_from_db()
+    assert (photo.accepted_as, grin.accepted_count) == (grin, 1)
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_reviewers_at_once_decide_once(seen_photo: Seen, staff: Any, smiley: Smiley) -> None:
+    photo = seen_photo()
+    reviewers = [staff(f"user{number}") for number in range(6)]
+    start = threading.Barrier(6)
+    outcomes: list[str] = []
+
+    def review(reviewer: Any) -> None:
+        try:
+            start.wait()
+            review_record(photo=photo, reviewer=reviewer, verdict="match")
+            outcomes.append("recorded")
+        except Problem as problem:
+            outcomes.append(problem.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=review, args=(reviewer,)) for reviewer in reviewers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["photo_decided"] * 4 + ["recorded"] * 2
+    smiley.refresh_from_db()
+    assert smiley.accepted_count == 1
+
+
+# --- the queue
+
+
+def test_oldest_come_first(seen_photo: Seen, staff: Any) -> None:
+    now = timezone.now()
+    ages = [seen_photo(created_at=now - timedelta(hours=hours)) for hours in (1, 3, 2)]
+    assert list(review_queue(staff("alice"), None)) == [ages[1], ages[2], ages[0]]
+
+
+# --- the page
+
+
+@pytest.fixture
+def reviewing(staff: Any) -> Browser:
+    browser = Browser()
+    browser.client.force_login(staff("rita", role="reviewer"), backend=LOGIN)
+    return browser
+
+
+def token(browser: Browser) -> str:
+    browser.get(PAGE)
+    return str(browser.client.cookies["__Host-csrftoken"].value)
+
+
+def judge(browser: Browser, photo: Any, verdict: str) -> Any:
+    body = {"photo": str(getattr(photo, "pk", photo)), "verdict": verdict}
+    return browser.post(PAGE, body, token=token(browser), follow=True)
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_page_shows_the_next_photo_and_a_key_for_each_verdict(seen_photo: Seen, reviewing: Browser) -> None:
+    photo = seen_photo()
+    answer = reviewing.get(PAGE)
+    html = answer.content.decode()
+    assert answer.context["photo"] == photo
+    assert f'value="{photo.pk}"' in html
+    assert f"/photos/{photo.pk}/image/" in html
+    assert f"/faces/{photo.faces.get().pk}/crop/" in html
+    offered = Smiley.objects.offered().count()
+    verdicts = ["match", "unclear", *(f"reject:{reason}" for reason in Review.Reason.values)]
+    verdicts += [
+        f"other:{slug}" for slug in Smiley.objects.values_list("slug", flat=True) if slug != "tongue"
+    ]
+    assert len(verdicts) == 2 + 7 + offered - 1
+    for verdict in verdicts:
+        assert f'value="{verdict}"' in html, verdict
+    context = answer.context
+    keys = [key for key, _ in (*context["verdict_keys"], *context["reason_keys"], *context["smiley_keys"])]
+    assert len(keys) == len(set(keys)) == len(verdicts)
+    for key in keys:
+        assert f'data-key="{key}"' in html
+
+
+def test_keys_of_smileys_stay_the_same_from_photo_to_photo(seen_photo: Seen, reviewing: Browser) -> None:
+    seen = []
+    for slug in ("tongue", "grin"):
+        photo = seen_photo(slug)
+        seen.append({smiley.slug: key for key, smiley in reviewing.get(PAGE).context["smiley_keys"]})
+        photo_withdraw(photo=photo, actor="participant")
+    assert {slug: key for slug, key in seen[0].items() if slug != "grin"} == {
+        slug: key for slug, key in seen[1].items() if slug != "tongue"
+    }
+
+
+def test_verdicts_lead_on_to_the_next_photo(seen_photo: Seen, reviewing: Browser) -> None:
+    photos = [seen_photo() for _ in range(4)]
+    for photo, verdict in zip(photos, ("match", "unclear", "reject:no_face", "other:grin"), strict=True):
+        assert reviewing.get(PAGE).context["photo"] == photo
+        assert said(judge(reviewing, photo, verdict)) == []
+    assert reviewing.get(PAGE).context["photo"] is None
+    assert list(Review.objects.order_by("pk").values_list("verdict", flat=True)) == [
+        *("match", "unclear", "reject", "other")
+    ]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "verdict", ["", "love", "reject:", "reject:boredom", "other:", "other:sneer", "other:\0", "\0"]
+)
+def test_verdict_that_is_none_changes_nothing_and_says_so(
+    seen_photo: Seen, reviewing: Browser, verdict: str
+) -> None:
+    answer = judge(reviewing, seen_photo(), verdict)
+    assert answer.status_code == 200
+    assert len(said(answer)) == 1
+    assert not Review.objects.exists()
+
+
+@pytest.mark.parametrize("photo", ["", "1", "nonsense", str(uuid.uuid4())])
+def test_photo_that_is_none_changes_nothing_and_says_so(
+    seen_photo: Seen, reviewing: Browser, photo: str
+) -> None:
+    seen_photo()
+    answer = judge(reviewing, photo, "match")
+    assert answer.status_code == 200
+    assert len(said(answer)) == 1
+    assert not Review.objects.exists()
+
+
+def test_own_photo_is_not_shown_and_not_taken(seen_photo: Seen, reviewing: Browser) -> None:
+    photo = seen_photo()
+    reviewing.become(photo.participant)
+    assert reviewing.get(PAGE).context["photo"] is None
+    assert "this browser" in said(judge(reviewing, photo, "match"))[0]
+    assert not Review.objects.exists()
+    assert participants.COOKIE in reviewing.client.cookies
+
+
+def test_review_needs_the_csrf_token(seen_photo: Seen, reviewing: Browser) -> None:
+    answer = reviewing.post(PAGE, {"photo": str(seen_photo().pk), "verdict": "match"}, token="x" * 64)
+    assert answer.status_code == 403
+    assert not Review.objects.exists()
+
+
+@pytest.mark.django_db
+def test_page_is_for_reviewers_only(staff: Any) -> None:
+    client = Client()
+    assert client.get(PAGE, secure=True).headers["Location"].startswith("/admin/login/")
+    client.force_login(staff("norole"), backend=LOGIN)
+    assert client.get(PAGE, secure=True).status_code == 403
+    assert client.post(PAGE, {}, secure=True).status_code == 403
+
+
+# --- the crop
+
+
+def test_crop_is_for_its_owner_and_for_staff(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    address = f"/faces/{photo.faces.get().pk}/crop/"
+    assert Browser(photo.participant).get(address).status_code == 200
+    assert Browser(newcomer()).get(address).status_code == 404
+    assert Browser().get(address).status_code == 404
+    nobody = Browser()
+    nobody.client.force_login(staff("norole"), backend=LOGIN)
+    assert nobody.get(address).status_code == 404
+    reviewer = Browser()
+    reviewer.client.force_login(staff("rita", role="reviewer"), backend=LOGIN)
+    answer = reviewer.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert AuditEvent.objects.get(action="photo_viewed").actor == "staff:rita"
+
+
+def test_crop_of_an_example_is_nobodys_business(seen_photo: Seen, staff: Any) -> None:
+    photo = seen_photo()
+    for name in ("alice", "bob"):
+        review_record(photo=photo, reviewer=staff(name), verdict="match")
+    assert list(Photo.objects.examples()) == [photo]
+    assert Browser().get(f"/photos/{photo.pk}/image/").status_code == 200
+    assert Browser().get(f"/faces/{photo.faces.get().pk}/crop/").status_code == 404
+
+
+def test_face_without_a_crop_has_none(seen_photo: Seen) -> None:
+    photo = seen_photo()
+    photo.faces.update(crop="")
+    assert Browser(photo.participant).get(f"/faces/{photo.faces.get().pk}/crop/").status_code == 404

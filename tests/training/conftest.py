@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collector.models import Participant, Photo, Smiley
+from labeling.services import label_import
+from tests.labeling.conftest import newcomer, seen_photo
+from training.models import ModelVersion, TrainingRun
+from training.runs import model_register
+
+__all__ = ["seen_photo"]
+
+
+@pytest.fixture
+def accepted(seen_photo: Callable[..., Photo]) -> Callable[..., Photo]:
+    """Make an accepted photo with a face; of somebody new unless told otherwise."""
+
+    def make(slug: str = "tongue", participant: Participant | None = None) -> Photo:
+        photo = seen_photo(slug, participant)
+        label_import(photo=photo, smiley=Smiley.objects.get(slug=slug))
+        photo.refresh_from_db()
+        return photo
+
+    return make
+
+
+@pytest.fixture
+def people(accepted: Callable[..., Photo]) -> list[Photo]:
+    """Eight people with two accepted photos each."""
+    photos = []
+    for _ in range(8):
+        somebody = newcomer()
+        photos += [accepted(slug, somebody) for slug in ("tongue", "grin")]
+    return photos
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Callable[..., ModelVersion]:
+    """Register a model from an artifact folder, as a finished training does."""
+
+    def make(version: object, photos: int | None = None) -> ModelVersion:
+        folder = tmp_path / "artifact"
+        folder.mkdir(exist_ok=True)
+        (folder / "artifact.json").write_text("{}")
+        (folder / "confusion.png").write_bytes(b"\x89PNG")
+        left = version.items.count() if photos is None else photos  # type: ignore[attr-defined]
+        run = TrainingRun.objects.create(version=version, created_by="system", photos=left)
+        metrics = {"classes": ["grin", "tongue"], "accuracy": 0.9, "macro_f1": 0.9, "per_class": {}}
+        return model_register(run=run, artifact=folder, metrics=metrics)
+
+    return make
