@@ -22,6 +22,7 @@ from ml.faces.analyse import Analysis, FaceAnalyser
 from ml.faces.assets import MissingModelError
 from ml.nets.registry import ARCHITECTURES, BEST, architecture
 from ml.pictures import UnreadablePicture, read_picture
+from ml.progress import ProgressBar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -184,7 +185,7 @@ def _train(options: argparse.Namespace) -> int:
         balance=options.balance,
     )
     size = architecture(config.architecture, config.task).size
-    bar = _Bar(config.epochs, as_json=options.json)
+    bar = ProgressBar(config.epochs, as_json=options.json)
     data = load_smiley_data(options.data, size=size, seed=config.seed, notice=_say, progress=bar.loading)
     try:
         out = train(config, data, Path(options.out), bar)
@@ -216,54 +217,12 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Bar:
-    """Shows a training on standard error, and on standard output as JSON lines if wanted."""
-
-    def __init__(self, epochs: int, *, as_json: bool) -> None:
-        self._epochs, self._as_json = epochs, as_json
-        self._bar: Any = None
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "notice":
-            _say(str(event["message"]))
-        elif event["event"] == "batch":
-            bar = self._show(event["batches"], "batch", f"epoch {event['epoch']}/{self._epochs}")
-            bar.update(event["batch"] - bar.n)
-        else:
-            self.close()
-            if self._as_json:
-                print(json.dumps({k: _short(v) for k, v in event.items()}), flush=True)
-            else:
-                _say(
-                    f"epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.3f}  other people: loss "
-                    f"{event['validation_loss']:.3f}, accuracy {event['validation_accuracy']:.3f}"
-                )
-
-    def loading(self, done: int, total: int) -> None:
-        bar = self._show(total, "photo", "faces")
-        bar.update(done - bar.n)
-        if done == total:
-            self.close()
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def _show(self, total: int, unit: str, text: str) -> Any:
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit=unit, desc=text, leave=False, file=sys.stderr)
-        return self._bar
-
-
 def _evaluate(options: argparse.Namespace) -> int:
     from ml.data.sources import load_smiley_data
     from ml.evaluate import evaluate
 
     info = read_artifact(options.model)
-    bar = _Bar(0, as_json=options.json)
+    bar = ProgressBar(0, as_json=options.json)
     # With the training's own seed, so that data which is not packed is divided the same way again.
     data = load_smiley_data(
         options.data, size=info.input_size, seed=info.seed, notice=_say, progress=bar.loading
@@ -294,10 +253,6 @@ def _evaluate(options: argparse.Namespace) -> int:
             f"  {name:16} recall {row['recall']:.3f}  precision {row['precision']:.3f}  of {row['support']}"
         )
     return 0
-
-
-def _short(value: Any) -> Any:
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def _say(message: str) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ml.artifacts import INFO, ArtifactInfo, read_artifact, write_artifact
 from ml.checkpoints import Checkpoints
 from ml.config import ConfigError, TrainConfig
-from ml.data.manifest import DataError, PackedData
-from ml.data.splits import TRAIN, VALIDATION
+from ml.data.manifest import PackedData
+from ml.data.task import LearningTask, choose_task
 from ml.nets.registry import architecture
 
 Event = Mapping[str, Any]
@@ -28,17 +28,6 @@ _LEAST_RATE_SHARE = 1 / 64
 
 class TrainingDivergedError(RuntimeError):
     """The loss became infinite or not a number."""
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is learnt: the classes that have enough people, and who is in which split."""
-
-    classes: tuple[str, ...]
-    left_out: tuple[str, ...]
-    labels: NDArray[np.int32]  # of every picture of the data set; −1 where its class is left out
-    train: NDArray[np.intp]
-    validation: NDArray[np.intp]
 
 
 @dataclass
@@ -92,7 +81,7 @@ def train(
             report({"event": "notice", "message": f"{workdir} holds this very model already; nothing to do."})
             return workdir
         raise ConfigError(f"{workdir} holds another finished model: name a new --out, or remove it.")
-    task = _task(config, data)
+    task = choose_task(data, config.min_people)
     if task.left_out:
         report(
             {
@@ -129,32 +118,6 @@ def train(
     return workdir
 
 
-def _task(config: TrainConfig, data: PackedData) -> _Task:
-    """Which classes can be learnt. Raises DataError where fewer than two can."""
-    train, validation = data.indices(TRAIN), data.indices(VALIDATION)
-    kept: list[str] = []
-    left_out: list[str] = []
-    for index, name in enumerate(data.classes):
-        people = np.unique(data.persons[train[data.labels[train] == index]])
-        validated = bool((data.labels[validation] == index).any())
-        (kept if len(people) >= config.min_people and validated else left_out).append(name)
-    if len(kept) < 2:
-        raise DataError(
-            f"Only {len(kept)} of {len(data.classes)} classes have {config.min_people} people to learn from and one "
-            "to validate on; two classes are needed: collect or accept more photos."
-        )
-    number = {name: i for i, name in enumerate(kept)}
-    of_class = np.array([number.get(name, -1) for name in data.classes], dtype=np.int32)
-    labels = of_class[data.labels]
-    return _Task(
-        classes=tuple(kept),
-        left_out=tuple(left_out),
-        labels=labels,
-        train=train[labels[train] >= 0],
-        validation=validation[labels[validation] >= 0],
-    )
-
-
 class _Run:
     """One run, from its first or its last epoch to its end."""
 
@@ -162,7 +125,7 @@ class _Run:
         self,
         config: TrainConfig,
         data: PackedData,
-        task: _Task,
+        task: LearningTask,
         net: Any,
         checkpoints: Checkpoints,
         report: Callable[[Event], None],
@@ -248,10 +211,8 @@ class _Run:
 
     def _over(self) -> bool:
         progress, config = self.progress, self.config
-        if progress.history:
-            too_small = progress.history[-1]["learning_rate"] < config.learning_rate * _LEAST_RATE_SHARE
-        else:
-            too_small = False
+        rate = progress.history[-1]["learning_rate"] if progress.history else config.learning_rate
+        too_small = rate < config.learning_rate * _LEAST_RATE_SHARE
         out_of_time = config.max_seconds is not None and progress.seconds >= config.max_seconds
         return progress.epoch >= config.epochs or out_of_time or too_small
 
@@ -261,7 +222,7 @@ class _Run:
 
         epoch, config = self.progress.epoch + 1, self.config
         order = shuffled(self.task.train, seed=config.seed, epoch=epoch)
-        batches = self._batches(order, self._weights())
+        batches = self._batches(order, self.task.class_weights() if config.balance else None)
         began = time.monotonic()
         told = self.keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: self._batch(epoch, batch + 1, len(batches), logs["loss"])
@@ -316,13 +277,6 @@ class _Run:
             batch_size=self.config.batch_size,
             weights=weights,
         )
-
-    def _weights(self) -> NDArray[np.float32] | None:
-        if not self.config.balance:
-            return None
-        count = np.bincount(self.task.labels[self.task.train], minlength=len(self.task.classes))
-        weights = np.sqrt(count.mean() / np.maximum(count, 1))
-        return np.asarray(weights, dtype=np.float32)
 
     def _remember(self, row: Mapping[str, float]) -> bool:
         """Whether this epoch is the best so far."""

@@ -50,10 +50,10 @@ def test_a_picture_without_a_face_says_so():
 
 
 def scene_of_two(astronaut, left_side, right_side):
-    """The same face twice on 400×760, in squares of these sides; the right one stands in the middle."""
+    """The same face twice on 400×800, in squares of these sides; the right one stands in the middle."""
     face = astronaut[20:276, 100:356]
-    scene = np.full((400, 760, 3), 128, np.uint8)
-    for side, middle in ((left_side, 120), (right_side, 380)):
+    scene = np.full((400, 800, 3), 128, np.uint8)
+    for side, middle in ((left_side, 130), (right_side, 400)):
         square = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
         top, left = 200 - side // 2, middle - side // 2
         scene[top : top + side, left : left + side] = square
@@ -61,7 +61,7 @@ def scene_of_two(astronaut, left_side, right_side):
 
 
 @pytest.mark.parametrize(
-    ("left_side", "right_side", "subject"), [(240, 260, 380), (256, 240, 380), (240, 150, 120)]
+    ("left_side", "right_side", "subject"), [(240, 260, 400), (256, 240, 400), (240, 150, 130)]
 )
 def test_the_largest_central_face_is_the_subject(astronaut, left_side, right_side, subject):
     analysis = FaceAnalyser().analyse(scene_of_two(astronaut, left_side, right_side))
