@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def smiley(db: None) -> Any:
 def photo(participant: Any, smiley: Any, astronaut_jpeg: bytes, private_folder: Path) -> Any:
     from collector.services import photo_submit
 
-    return photo_submit(participant=participant, smiley=smiley, client_id=uuid.uuid4(), data=astronaut_jpeg)[0]
+    return photo_submit(participant=participant, smiley=smiley, client_id=uuid.uuid4(), data=astronaut_jpeg)[
+        0
+    ]
 
 
 @pytest.fixture
@@ -106,7 +109,9 @@ def staff(db: None) -> Callable[..., Any]:
     from django.contrib.auth.models import Group, User
 
     def make(name: str, *, role: str = "", superuser: bool = False) -> User:
-        user = User.objects.create_user(name, password=f"correct horse {name}", is_staff=True, is_superuser=superuser)
+        user = User.objects.create_user(
+            name, password=f"correct horse {name}", is_staff=True, is_superuser=superuser
+        )
         if role:
             user.groups.add(Group.objects.get(name=role))
         return user
@@ -116,6 +121,12 @@ def staff(db: None) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
+    with running_broker() as url:
+        yield url
+
+
+@contextmanager
+def running_broker() -> Iterator[str]:
     """A real broker: the one REDIS_URL names, else one started where the settings expect it."""
     if settings.REDIS_URL:
         yield settings.REDIS_URL
@@ -125,7 +136,9 @@ def broker() -> Iterator[str]:
     (folder / "run").mkdir(mode=0o700, exist_ok=True)
     configuration = folder / "run" / "redis.conf"
     configuration.write_text(launch_broker.configuration(folder))
-    process = subprocess.Popen([str(launch_broker.find_server()), str(configuration)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [str(launch_broker.find_server()), str(configuration)], stdout=subprocess.DEVNULL
+    )
     try:
         wait_until(launch_broker.socket_path(folder).exists, "the broker listens")
         yield settings.CELERY_BROKER_URL
@@ -195,7 +208,7 @@ class LiveSite:
 
     def client(self) -> httpx.Client:
         """A browser's worth of cookies; the certificate is self-signed."""
-        return httpx.Client(base_url=self.url, verify=False, timeout=30, headers={"Referer": self.url})  # noqa: S501
+        return httpx.Client(base_url=self.url, verify=False, timeout=30, headers={"Referer": self.url})
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -213,7 +226,7 @@ class LiveSite:
         assert self.process is not None
         assert self.process.poll() is None, f"the site did not start:\n{self._tail()}"
         try:
-            return httpx.get(f"{self.url}/readyz", verify=False, timeout=10).status_code == 200  # noqa: S501
+            return httpx.get(f"{self.url}/readyz", verify=False, timeout=10).status_code == 200
         except httpx.TransportError:
             return False
 
