@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ class Terminal:
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.dup2(writer, 1)  # the launcher reads the link, the rest is the terminal
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background of a script ignores it
             os.chdir(ROOT)
             os.execve(COMMAND[0], COMMAND, environment)
         os.close(writer)
