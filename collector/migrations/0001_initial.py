@@ -7,138 +7,264 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Participant',
+            name="Participant",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Smiley',
+            name="Smiley",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('glyph', models.CharField(max_length=12)),
-                ('title', models.CharField(max_length=60)),
-                ('how', models.CharField(help_text='One line on how to make it.', max_length=160)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
-                ('active', models.BooleanField(default=True)),
-                ('accepted_count', models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("glyph", models.CharField(max_length=12)),
+                ("title", models.CharField(max_length=60)),
+                ("how", models.CharField(help_text="One line on how to make it.", max_length=160)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
+                ("active", models.BooleanField(default=True)),
+                ("accepted_count", models.PositiveIntegerField(default=0, editable=False)),
             ],
             options={
-                'ordering': ['order'],
+                "ordering": ["order"],
             },
         ),
         migrations.CreateModel(
-            name='Tombstone',
+            name="Tombstone",
             fields=[
-                ('photo_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('withdrawn_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('dataset_versions', models.JSONField(default=list, help_text='Numbers of the data set versions it was in.')),
+                ("photo_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("withdrawn_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "dataset_versions",
+                    models.JSONField(default=list, help_text="Numbers of the data set versions it was in."),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ConsentText',
+            name="ConsentText",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('language', models.CharField(max_length=12)),
-                ('body', models.JSONField(help_text='Sections: heading, plain, legal.')),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                ("language", models.CharField(max_length=12)),
+                ("body", models.JSONField(help_text="Sections: heading, plain, legal.")),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('version', 'language'), name='consent_text_version_language')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("version", "language"), name="consent_text_version_language"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ImportBatch',
+            name="ImportBatch",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(max_length=200)),
-                ('licence', models.CharField(max_length=200)),
-                ('legal_basis', models.CharField(max_length=400)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("source", models.CharField(max_length=200)),
+                ("licence", models.CharField(max_length=200)),
+                ("legal_basis", models.CharField(max_length=400)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'verbose_name_plural': 'import batches',
-                'constraints': [models.UniqueConstraint(fields=('source', 'licence', 'legal_basis'), name='import_batch_once')],
+                "verbose_name_plural": "import batches",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("source", "licence", "legal_basis"), name="import_batch_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agreed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('train', models.BooleanField()),
-                ('show_as_example', models.BooleanField()),
-                ('share_in_release', models.BooleanField()),
-                ('text', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='collector.consenttext')),
-                ('participant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='collector.participant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("agreed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("train", models.BooleanField()),
+                ("show_as_example", models.BooleanField()),
+                ("share_in_release", models.BooleanField()),
+                (
+                    "text",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="collector.consenttext"
+                    ),
+                ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to="collector.participant",
+                    ),
+                ),
             ],
             options={
-                'get_latest_by': ['agreed_at', 'pk'],
+                "get_latest_by": ["agreed_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Photo',
+            name="Photo",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('client_id', models.UUIDField(help_text='Chosen by the sender, so that a repeated upload is the same photo.')),
-                ('state', models.CharField(choices=[('received', 'received'), ('in_review', 'in review'), ('no_face', 'we could not find a face'), ('accepted', 'accepted, thank you'), ('rejected', 'not used')], default='received', max_length=10)),
-                ('file', models.CharField(max_length=120)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('size', models.PositiveIntegerField(help_text='Bytes of the stored file.')),
-                ('sha256', models.CharField(help_text='Of the stored file.', max_length=64)),
-                ('upload_sha256', models.CharField(help_text='Of what was sent; tells a repeat from a mix-up.', max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('processed_at', models.DateTimeField(blank=True, null=True)),
-                ('consent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='collector.consent')),
-                ('import_batch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='collector.importbatch')),
-                ('participant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='photos', to='collector.participant')),
-                ('accepted_as', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accepted_photos', to='collector.smiley')),
-                ('smiley', models.ForeignKey(help_text='The prompt.', on_delete=django.db.models.deletion.PROTECT, related_name='prompted_photos', to='collector.smiley')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "client_id",
+                    models.UUIDField(
+                        help_text="Chosen by the sender, so that a repeated upload is the same photo."
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("in_review", "in review"),
+                            ("no_face", "we could not find a face"),
+                            ("accepted", "accepted, thank you"),
+                            ("rejected", "not used"),
+                        ],
+                        default="received",
+                        max_length=10,
+                    ),
+                ),
+                ("file", models.CharField(max_length=120)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("size", models.PositiveIntegerField(help_text="Bytes of the stored file.")),
+                ("sha256", models.CharField(help_text="Of the stored file.", max_length=64)),
+                (
+                    "upload_sha256",
+                    models.CharField(
+                        help_text="Of what was sent; tells a repeat from a mix-up.", max_length=64
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("processed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "consent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="collector.consent",
+                    ),
+                ),
+                (
+                    "import_batch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="collector.importbatch",
+                    ),
+                ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="photos",
+                        to="collector.participant",
+                    ),
+                ),
+                (
+                    "accepted_as",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accepted_photos",
+                        to="collector.smiley",
+                    ),
+                ),
+                (
+                    "smiley",
+                    models.ForeignKey(
+                        help_text="The prompt.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prompted_photos",
+                        to="collector.smiley",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['participant', '-agreed_at'], name='consent_newest'),
+            model_name="consent",
+            index=models.Index(fields=["participant", "-agreed_at"], name="consent_newest"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['state', 'created_at'], name='photo_queue'),
+            model_name="photo",
+            index=models.Index(fields=["state", "created_at"], name="photo_queue"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['participant', '-created_at'], name='photo_mine'),
+            model_name="photo",
+            index=models.Index(fields=["participant", "-created_at"], name="photo_mine"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['-created_at'], name='photo_newest'),
+            model_name="photo",
+            index=models.Index(fields=["-created_at"], name="photo_newest"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(condition=models.Q(('processed_at', None)), fields=['created_at'], name='photo_unprocessed'),
+            model_name="photo",
+            index=models.Index(
+                condition=models.Q(("processed_at", None)), fields=["created_at"], name="photo_unprocessed"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.UniqueConstraint(fields=('participant', 'client_id'), name='photo_client_id_once'),
+            model_name="photo",
+            constraint=models.UniqueConstraint(
+                fields=("participant", "client_id"), name="photo_client_id_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('consent__isnull', False), ('import_batch__isnull', True)), models.Q(('consent__isnull', True), ('import_batch__isnull', False)), _connector='OR'), name='photo_consent_or_import'),
+            model_name="photo",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("consent__isnull", False), ("import_batch__isnull", True)),
+                    models.Q(("consent__isnull", True), ("import_batch__isnull", False)),
+                    _connector="OR",
+                ),
+                name="photo_consent_or_import",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('accepted_as__isnull', False), ('state', 'accepted')), models.Q(models.Q(('state', 'accepted'), _negated=True), ('accepted_as__isnull', True)), _connector='OR'), name='photo_accepted_as_smiley'),
+            model_name="photo",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("accepted_as__isnull", False), ("state", "accepted")),
+                    models.Q(models.Q(("state", "accepted"), _negated=True), ("accepted_as__isnull", True)),
+                    _connector="OR",
+                ),
+                name="photo_accepted_as_smiley",
+            ),
         ),
     ]

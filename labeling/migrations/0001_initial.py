@@ -8,112 +8,281 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('collector', '0001_initial'),
+        ("collector", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Analysis',
+            name="Analysis",
             fields=[
-                ('photo', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='collector.photo')),
-                ('flags', models.JSONField(default=dict, help_text='Named quality flags with the values measured.')),
-                ('perceptual_hash', models.BigIntegerField(help_text='64 bits, as a signed number.')),
-                ('analysed_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "photo",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="collector.photo",
+                    ),
+                ),
+                (
+                    "flags",
+                    models.JSONField(default=dict, help_text="Named quality flags with the values measured."),
+                ),
+                ("perceptual_hash", models.BigIntegerField(help_text="64 bits, as a signed number.")),
+                ("analysed_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'verbose_name_plural': 'analyses',
+                "verbose_name_plural": "analyses",
             },
         ),
         migrations.CreateModel(
-            name='Face',
+            name="Face",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('is_subject', models.BooleanField(help_text='The face the photo is about; only its crop is kept.')),
-                ('x', models.FloatField()),
-                ('y', models.FloatField()),
-                ('width', models.FloatField()),
-                ('height', models.FloatField()),
-                ('score', models.FloatField()),
-                ('yaw', models.FloatField(help_text='Degrees.')),
-                ('pitch', models.FloatField(help_text='Degrees.')),
-                ('roll', models.FloatField(help_text='Degrees.')),
-                ('sharpness', models.FloatField()),
-                ('brightness', models.FloatField()),
-                ('flags', models.JSONField(default=dict, help_text='Named quality flags with the values measured.')),
-                ('crop', models.CharField(blank=True, max_length=120)),
-                ('transform', models.JSONField(help_text='Photo to crop: the six numbers of a similarity transform.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='faces', to='collector.photo')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "is_subject",
+                    models.BooleanField(help_text="The face the photo is about; only its crop is kept."),
+                ),
+                ("x", models.FloatField()),
+                ("y", models.FloatField()),
+                ("width", models.FloatField()),
+                ("height", models.FloatField()),
+                ("score", models.FloatField()),
+                ("yaw", models.FloatField(help_text="Degrees.")),
+                ("pitch", models.FloatField(help_text="Degrees.")),
+                ("roll", models.FloatField(help_text="Degrees.")),
+                ("sharpness", models.FloatField()),
+                ("brightness", models.FloatField()),
+                (
+                    "flags",
+                    models.JSONField(default=dict, help_text="Named quality flags with the values measured."),
+                ),
+                ("crop", models.CharField(blank=True, max_length=120)),
+                (
+                    "transform",
+                    models.JSONField(help_text="Photo to crop: the six numbers of a similarity transform."),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="faces",
+                        to="collector.photo",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='KeypointSet',
+            name="KeypointSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(choices=[('mesh', 'Mesh'), ('model', 'Model'), ('human', 'Human')], max_length=5)),
-                ('points', models.JSONField(help_text='Fifteen pairs x, y.')),
-                ('visible', models.JSONField(help_text='Fifteen booleans.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('face', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keypoint_sets', to='labeling.face')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("mesh", "Mesh"), ("model", "Model"), ("human", "Human")], max_length=5
+                    ),
+                ),
+                ("points", models.JSONField(help_text="Fifteen pairs x, y.")),
+                ("visible", models.JSONField(help_text="Fifteen booleans.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "face",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keypoint_sets",
+                        to="labeling.face",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('decide', 'Decide'), ('recheck', 'recheck: never counts towards the decision')], default='decide', max_length=7)),
-                ('verdict', models.CharField(choices=[('match', 'matches the prompt'), ('other', 'is another smiley'), ('unclear', 'unclear'), ('reject', 'reject')], max_length=7)),
-                ('reason', models.CharField(blank=True, choices=[('no_face', 'no face'), ('not_alone', 'not the person alone'), ('not_trying', 'not trying'), ('indecent', 'indecent'), ('bad_quality', 'bad quality'), ('under_age', 'under age'), ('other', 'another reason')], max_length=11)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='collector.photo')),
-                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('smiley', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='collector.smiley')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("decide", "Decide"),
+                            ("recheck", "recheck: never counts towards the decision"),
+                        ],
+                        default="decide",
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("match", "matches the prompt"),
+                            ("other", "is another smiley"),
+                            ("unclear", "unclear"),
+                            ("reject", "reject"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("no_face", "no face"),
+                            ("not_alone", "not the person alone"),
+                            ("not_trying", "not trying"),
+                            ("indecent", "indecent"),
+                            ("bad_quality", "bad quality"),
+                            ("under_age", "under age"),
+                            ("other", "another reason"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reviews",
+                        to="collector.photo",
+                    ),
+                ),
+                (
+                    "reviewer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "smiley",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="collector.smiley",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('photo', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='collector.photo')),
-                ('outcome', models.CharField(choices=[('open', 'Open'), ('accepted', 'Accepted'), ('rejected', 'Rejected')], default='open', max_length=8)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('imported_as', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='imported_decisions', to='collector.smiley')),
-                ('smiley', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='collector.smiley')),
+                (
+                    "photo",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="collector.photo",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("open", "Open"), ("accepted", "Accepted"), ("rejected", "Rejected")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "imported_as",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="imported_decisions",
+                        to="collector.smiley",
+                    ),
+                ),
+                (
+                    "smiley",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="collector.smiley",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'accepted'), ('smiley__isnull', False)), models.Q(models.Q(('outcome', 'accepted'), _negated=True), ('smiley__isnull', True)), _connector='OR'), name='decision_accepted_names_smiley')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome", "accepted"), ("smiley__isnull", False)),
+                            models.Q(
+                                models.Q(("outcome", "accepted"), _negated=True), ("smiley__isnull", True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="decision_accepted_names_smiley",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='face',
-            index=models.Index(fields=['crop'], name='face_crop'),
+            model_name="face",
+            index=models.Index(fields=["crop"], name="face_crop"),
         ),
         migrations.AddConstraint(
-            model_name='face',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_subject', True)), fields=('photo',), name='face_one_subject_a_photo'),
+            model_name="face",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_subject", True)), fields=("photo",), name="face_one_subject_a_photo"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keypointset',
-            constraint=models.UniqueConstraint(fields=('face', 'source'), name='keypoints_once_a_source'),
+            model_name="keypointset",
+            constraint=models.UniqueConstraint(fields=("face", "source"), name="keypoints_once_a_source"),
         ),
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['reviewer', '-created_at'], name='review_mine'),
+            model_name="review",
+            index=models.Index(fields=["reviewer", "-created_at"], name="review_mine"),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(fields=('photo', 'reviewer', 'kind'), name='review_once_a_kind'),
+            model_name="review",
+            constraint=models.UniqueConstraint(
+                fields=("photo", "reviewer", "kind"), name="review_once_a_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('smiley__isnull', False), ('verdict', 'other')), models.Q(models.Q(('verdict', 'other'), _negated=True), ('smiley__isnull', True)), _connector='OR'), name='review_other_names_smiley'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("smiley__isnull", False), ("verdict", "other")),
+                    models.Q(models.Q(("verdict", "other"), _negated=True), ("smiley__isnull", True)),
+                    _connector="OR",
+                ),
+                name="review_other_names_smiley",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'reject'), models.Q(('reason', ''), _negated=True)), models.Q(models.Q(('verdict', 'reject'), _negated=True), ('reason', '')), _connector='OR'), name='review_reject_names_reason'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("verdict", "reject"), models.Q(("reason", ""), _negated=True)),
+                    models.Q(models.Q(("verdict", "reject"), _negated=True), ("reason", "")),
+                    _connector="OR",
+                ),
+                name="review_reject_names_reason",
+            ),
         ),
     ]

@@ -6,65 +6,132 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('actor', models.CharField(db_index=True, help_text='staff:NAME, participant, or system', max_length=160)),
-                ('action', models.CharField(max_length=60)),
-                ('subject', models.CharField(db_index=True, max_length=120)),
-                ('details', models.JSONField(blank=True, default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "actor",
+                    models.CharField(
+                        db_index=True, help_text="staff:NAME, participant, or system", max_length=160
+                    ),
+                ),
+                ("action", models.CharField(max_length=60)),
+                ("subject", models.CharField(db_index=True, max_length=120)),
+                ("details", models.JSONField(blank=True, default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='QueuePulse',
+            name="QueuePulse",
             fields=[
-                ('queue', models.CharField(choices=[('media', 'media (seconds)'), ('bulk', 'bulk (minutes)'), ('train', 'train (supervises a process)')], max_length=8, primary_key=True, serialize=False)),
-                ('worker_seen_at', models.DateTimeField(null=True)),
-                ('canary_at', models.DateTimeField(help_text='When a task last came all the way through broker and worker.', null=True)),
+                (
+                    "queue",
+                    models.CharField(
+                        choices=[
+                            ("media", "media (seconds)"),
+                            ("bulk", "bulk (minutes)"),
+                            ("train", "train (supervises a process)"),
+                        ],
+                        max_length=8,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("worker_seen_at", models.DateTimeField(null=True)),
+                (
+                    "canary_at",
+                    models.DateTimeField(
+                        help_text="When a task last came all the way through broker and worker.", null=True
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Round',
+            name="Round",
             fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('last_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ("last_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=80)),
-                ('subject', models.CharField(help_text='The opaque id of what it is about.', max_length=80)),
-                ('payload', models.JSONField(blank=True, default=dict)),
-                ('queue', models.CharField(choices=[('media', 'media (seconds)'), ('bulk', 'bulk (minutes)'), ('train', 'train (supervises a process)')], max_length=8)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('superseded', 'superseded by a later job for the same subject'), ('quarantined', 'quarantined: failed too often')], default='queued', max_length=12)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('run_after', models.DateTimeField(default=django.utils.timezone.now)),
-                ('announced_at', models.DateTimeField(editable=False, null=True)),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('progress_done', models.PositiveIntegerField(default=0)),
-                ('progress_total', models.PositiveIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=200)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.CharField(max_length=80)),
+                ("subject", models.CharField(help_text="The opaque id of what it is about.", max_length=80)),
+                ("payload", models.JSONField(blank=True, default=dict)),
+                (
+                    "queue",
+                    models.CharField(
+                        choices=[
+                            ("media", "media (seconds)"),
+                            ("bulk", "bulk (minutes)"),
+                            ("train", "train (supervises a process)"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("superseded", "superseded by a later job for the same subject"),
+                            ("quarantined", "quarantined: failed too often"),
+                        ],
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("run_after", models.DateTimeField(default=django.utils.timezone.now)),
+                ("announced_at", models.DateTimeField(editable=False, null=True)),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("progress_done", models.PositiveIntegerField(default=0)),
+                ("progress_total", models.PositiveIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'run_after'], name='job_due'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='job_lease'), models.Index(fields=['kind', 'subject'], name='job_subject'), models.Index(fields=['finished_at'], name='job_finished'), models.Index(fields=['-created_at'], name='job_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'queued')), fields=('kind', 'subject'), name='job_queued_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "queued")), fields=["queue", "run_after"], name="job_due"
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "running")), fields=["lease_until"], name="job_lease"
+                    ),
+                    models.Index(fields=["kind", "subject"], name="job_subject"),
+                    models.Index(fields=["finished_at"], name="job_finished"),
+                    models.Index(fields=["-created_at"], name="job_newest"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "queued")),
+                        fields=("kind", "subject"),
+                        name="job_queued_once",
+                    )
+                ],
             },
         ),
     ]

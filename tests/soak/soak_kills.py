@@ -105,6 +105,8 @@ def test_nothing_answered_with_success_is_lost_or_done_twice(site: LiveSite, ast
     assert len(rows) == UPLOADS
     assert all(faces == 1 and analysed for _, _, faces, analysed in rows)
     stored = [path for path in (site.data_dir / "private" / "photos").rglob("*") if path.is_file()]
-    assert len([path for path in stored if path.suffix == ".jpg"]) >= UPLOADS  # an orphan of a kill is swept later
+    assert (
+        len([path for path in stored if path.suffix == ".jpg"]) >= UPLOADS
+    )  # an orphan of a kill is swept later
     assert httpx.get(f"{site.url}/readyz", verify=False, timeout=30).status_code == 200
     print(f"\n{UPLOADS} uploads, {len(VICTIMS)} kills: {len(rows)} photos, each processed once.")

@@ -29,7 +29,9 @@ pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 @pytest.fixture
 def accepted(private_folder: Path, db: None) -> list[Photo]:
     """Twelve people, two smileys, crops that a network can tell apart: bright above or bright below."""
-    batch = ImportBatch.objects.create(source="generated", licence="none needed", legal_basis="nobody is in it")
+    batch = ImportBatch.objects.create(
+        source="generated", licence="none needed", legal_basis="nobody is in it"
+    )
     smile, frown = Smiley.objects.get(slug="smile"), Smiley.objects.get(slug="frown")
     rng = np.random.default_rng(7)
     photos = []
@@ -43,7 +45,9 @@ def accepted(private_folder: Path, db: None) -> list[Photo]:
     return photos
 
 
-def _accepted_photo(batch: ImportBatch, participant: Participant, smiley: Smiley, crop: bytes, person: int) -> Photo:
+def _accepted_photo(
+    batch: ImportBatch, participant: Participant, smiley: Smiley, crop: bytes, person: int
+) -> Photo:
     photo = Photo.objects.create(
         participant=participant,
         import_batch=batch,
@@ -70,7 +74,14 @@ def _accepted_photo(batch: ImportBatch, participant: Participant, smiley: Smiley
 
 def _train(**options: Any) -> TrainingRun:
     version, _ = dataset_freeze(actor="staff:test")
-    asked = {"task": "smiley", "architecture": "garage_cnn", "epochs": 2, "seed": 1, "max_seconds": 120, **options}
+    asked = {
+        "task": "smiley",
+        "architecture": "garage_cnn",
+        "epochs": 2,
+        "seed": 1,
+        "max_seconds": 120,
+        **options,
+    }
     run, job = run_request(**asked, version=version, actor="staff:test", here=True)
     running.run(str(job.pk))
     run.refresh_from_db()
@@ -96,7 +107,9 @@ def test_accepted_photos_become_a_model_that_speaks_of_the_next_selfie(
     assert not list((settings.DATA_DIR / "runs").glob("*")), "packed crops outlive their run"
 
     model_promote(model=model, actor="staff:test")
-    photo, _ = photo_submit(participant=participant, smiley=smiley, client_id=uuid.uuid4(), data=astronaut_jpeg)
+    photo, _ = photo_submit(
+        participant=participant, smiley=smiley, client_id=uuid.uuid4(), data=astronaut_jpeg
+    )
     photo_analyse(photo_id=photo.pk)
     running.run(str(Job.objects.get(kind="training.predict").pk))
     prediction = Prediction.objects.get(face__photo=photo)
@@ -109,8 +122,8 @@ def test_accepted_photos_become_a_model_that_speaks_of_the_next_selfie(
 def test_a_training_that_cannot_succeed_says_why_and_is_not_tried_again(accepted: list[Photo]) -> None:
     for photo in accepted[2:]:
         photo.delete()  # one person is left
+    call_command("freeze_dataset", verbosity=0)
     with pytest.raises(CommandError, match=r"(?i)people|person"):
-        call_command("freeze_dataset", verbosity=0)
         call_command("train", "smiley", "--epochs", "1")
     run = TrainingRun.objects.get()
     assert run.state == TrainingRun.State.FAILED

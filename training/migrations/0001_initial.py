@@ -7,116 +7,227 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('collector', '0001_initial'),
-        ('labeling', '0001_initial'),
+        ("collector", "0001_initial"),
+        ("labeling", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DatasetVersion',
+            name="DatasetVersion",
             fields=[
-                ('number', models.PositiveIntegerField(primary_key=True, serialize=False)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('sha256', models.CharField(db_index=True, max_length=64)),
-                ('manifest', models.CharField(max_length=120)),
-                ('photos', models.PositiveIntegerField()),
-                ('people', models.PositiveIntegerField()),
-                ('counts', models.JSONField(help_text='Photos by smiley and split.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('created_by', models.CharField(max_length=160)),
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("sha256", models.CharField(db_index=True, max_length=64)),
+                ("manifest", models.CharField(max_length=120)),
+                ("photos", models.PositiveIntegerField()),
+                ("people", models.PositiveIntegerField()),
+                ("counts", models.JSONField(help_text="Photos by smiley and split.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("created_by", models.CharField(max_length=160)),
             ],
             options={
-                'get_latest_by': 'number',
+                "get_latest_by": "number",
             },
         ),
         migrations.CreateModel(
-            name='SplitAssignment',
+            name="SplitAssignment",
             fields=[
-                ('participant', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='collector.participant')),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validation', 'Validation'), ('test', 'Test')], max_length=10)),
-                ('assigned_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "participant",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="collector.participant",
+                    ),
+                ),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validation", "Validation"), ("test", "Test")],
+                        max_length=10,
+                    ),
+                ),
+                ("assigned_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='TrainingRun',
+            name="TrainingRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('task', models.CharField(choices=[('smiley', 'Smiley')], default='smiley', max_length=10)),
-                ('architecture', models.CharField(default='garage_cnn', max_length=40)),
-                ('photos', models.PositiveIntegerField(default=0, help_text='Left in the version when the training began.')),
-                ('epochs', models.PositiveIntegerField(default=40)),
-                ('max_seconds', models.PositiveIntegerField(default=3600)),
-                ('seed', models.PositiveIntegerField(default=1)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=8)),
-                ('history', models.JSONField(default=list, help_text='One record an epoch.')),
-                ('metrics', models.JSONField(default=dict, help_text='On people the model never saw.')),
-                ('error', models.TextField(blank=True)),
-                ('created_by', models.CharField(max_length=160)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='training.datasetversion')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("task", models.CharField(choices=[("smiley", "Smiley")], default="smiley", max_length=10)),
+                ("architecture", models.CharField(default="garage_cnn", max_length=40)),
+                (
+                    "photos",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Left in the version when the training began."
+                    ),
+                ),
+                ("epochs", models.PositiveIntegerField(default=40)),
+                ("max_seconds", models.PositiveIntegerField(default=3600)),
+                ("seed", models.PositiveIntegerField(default=1)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("history", models.JSONField(default=list, help_text="One record an epoch.")),
+                ("metrics", models.JSONField(default=dict, help_text="On people the model never saw.")),
+                ("error", models.TextField(blank=True)),
+                ("created_by", models.CharField(max_length=160)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="training.datasetversion"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(choices=[('smiley', 'Smiley')], max_length=10)),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('candidate', 'Candidate'), ('active', 'Active'), ('retired', 'Retired')], default='candidate', max_length=9)),
-                ('stale_since', models.DateTimeField(blank=True, null=True)),
-                ('artifact', models.CharField(help_text='Folder in the private storage.', max_length=120)),
-                ('files', models.JSONField(help_text="Names and SHA-256 of the artifact's files.")),
-                ('classes', models.JSONField()),
-                ('metrics', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('promoted_at', models.DateTimeField(null=True)),
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='model', to='training.trainingrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(choices=[("smiley", "Smiley")], max_length=10)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("candidate", "Candidate"), ("active", "Active"), ("retired", "Retired")],
+                        default="candidate",
+                        max_length=9,
+                    ),
+                ),
+                ("stale_since", models.DateTimeField(blank=True, null=True)),
+                ("artifact", models.CharField(help_text="Folder in the private storage.", max_length=120)),
+                ("files", models.JSONField(help_text="Names and SHA-256 of the artifact's files.")),
+                ("classes", models.JSONField()),
+                ("metrics", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("promoted_at", models.DateTimeField(null=True)),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="model",
+                        to="training.trainingrun",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DatasetItem',
+            name="DatasetItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validation', 'Validation'), ('test', 'Test')], max_length=10)),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='collector.photo')),
-                ('smiley', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='collector.smiley')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='training.datasetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validation", "Validation"), ("test", "Test")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "photo",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="collector.photo"),
+                ),
+                (
+                    "smiley",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="collector.smiley"),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="training.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('version', 'photo'), name='dataset_item_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "photo"), name="dataset_item_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('share', models.FloatField(help_text='Its probability.')),
-                ('distribution', models.JSONField(help_text='Probability by slug.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('face', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='labeling.face')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='training.modelversion')),
-                ('smiley', models.ForeignKey(help_text='The most probable one.', on_delete=django.db.models.deletion.PROTECT, to='collector.smiley')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("share", models.FloatField(help_text="Its probability.")),
+                ("distribution", models.JSONField(help_text="Probability by slug.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "face",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="predictions",
+                        to="labeling.face",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to="training.modelversion"
+                    ),
+                ),
+                (
+                    "smiley",
+                    models.ForeignKey(
+                        help_text="The most probable one.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="collector.smiley",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('face', 'model'), name='prediction_once_a_model')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("face", "model"), name="prediction_once_a_model")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='trainingrun',
-            index=models.Index(fields=['-created_at'], name='run_newest'),
+            model_name="trainingrun",
+            index=models.Index(fields=["-created_at"], name="run_newest"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('task', 'number'), name='model_number_once'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("task", "number"), name="model_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('task',), name='model_one_active'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")), fields=("task",), name="model_one_active"
+            ),
         ),
     ]
