@@ -11,7 +11,8 @@ from .models import Consent, ConsentText, Participant, Photo, Smiley
 def consent_text_current(language: str) -> ConsentText:
     """The newest text in a language, or in English where there is none."""
     texts = ConsentText.objects.order_by("-version")
-    return texts.filter(language=language).first() or texts.filter(language="en")[:1].get()
+    text: ConsentText = texts.filter(language=language).first() or texts.filter(language="en")[:1].get()
+    return text
 
 
 def consent_in_force(participant: Participant) -> Consent | None:

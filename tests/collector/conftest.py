@@ -1,5 +1,6 @@
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,16 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
+from django.test.client import ClientHandler
 
 from collector import participants
 from collector.models import Participant
+
+
+@cache
+def _handler() -> ClientHandler:
+    """One for all, for each would look through all static files when it begins."""
+    return ClientHandler(enforce_csrf_checks=True)
 
 
 class Browser:
@@ -19,6 +27,7 @@ class Browser:
     def __init__(self, participant: Participant | None = None) -> None:
         address = ".".join(str(random.randint(1, 254)) for _ in range(4))
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False, REMOTE_ADDR=address)
+        self.client.handler = _handler()
         self.token = ""
         if participant is not None:
             self.become(participant)
