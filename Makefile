@@ -38,7 +38,7 @@ bench: setup-dev ## Measure against the figures in the design
 	@exec $(python) -m bench $(ARGS)
 
 soak: setup-dev ## Kill processes under load and count what was lost
-	@exec $(python) -m pytest -o python_files='soak_*.py' tests/soak $(ARGS) </dev/null
+	@exec $(python) -m pytest -o python_files='soak_*.py' $(ARGS) </dev/null
 
 lock: setup-dev ## Pin the packages' versions and hashes again
 	$(compile) --output-file=requirements.txt requirements.in

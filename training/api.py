@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,6 +14,7 @@ from collector.models import Photo
 from collector.selectors import photos_of
 from collector.serializers import PhotoSerializer
 from collector.services import photo_withdraw
+from labeling.models import Face
 from operations.problems import Problem
 
 from .models import Prediction
@@ -27,10 +29,7 @@ class PhotoView(APIView):
         photo = _own_photo(request, photo_id)
         facts = {
             "processed": photo.processed_at is not None,
-            "faces": [
-                {"box": face.box, "score": face.score, "flags": face.flags}
-                for face in photo.faces.order_by("-is_subject")
-            ],
+            "faces": [_face(face) for face in photo.faces.order_by("-is_subject")],
             "prediction": _prediction(photo),
         }
         return Response({**PhotoSerializer(photo).data, **facts})
@@ -47,6 +46,11 @@ def _own_photo(request: Request, photo_id: uuid.UUID) -> Photo:
     if photo is None:
         raise Problem("not_found", "There is no such photo of yours.", status=404)
     return photo
+
+
+def _face(face: Face) -> dict[str, Any]:
+    crop = reverse("face-crop", args=[face.pk]) if face.crop else None
+    return {"box": face.box, "score": face.score, "flags": face.flags, "crop": crop}
 
 
 def _prediction(photo: Photo) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ def test_from_the_first_page_to_a_face_that_was_found(
     sent = page.request.get("/api/v1/photos/").json()["results"]
     assert len(sent) == 1
     facts = page.request.get(f"/api/v1/photos/{sent[0]['id']}/").json()
-    assert _overlap(facts["faces"][0]["box"], FACE) >= 0.5
+    assert overlap(facts["faces"][0]["box"], FACE) >= 0.5
     picture = Image.open(io.BytesIO(page.request.get(sent[0]["image"]).body()))
     _assert_not_mirrored(picture, portrait)
 
@@ -338,7 +338,7 @@ def _tab_to(page: Page, name: str) -> None:
     pytest.fail(f"Tab never reaches “{name}”.")
 
 
-def _overlap(a: Any, b: Any) -> float:
+def overlap(a: Any, b: Any) -> float:
     """Intersection over union of two boxes (x, y, width, height)."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
