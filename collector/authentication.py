@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -13,6 +14,7 @@ from . import participants
 from .models import Participant
 
 if TYPE_CHECKING:
+    from drf_spectacular.openapi import AutoSchema
     from rest_framework.views import APIView
 
 
@@ -23,6 +25,16 @@ class ParticipantAuthentication(BaseAuthentication):
         _enforce_csrf(request._request)
         participant = participants.current(request._request)
         return (None, participant) if participant is not None else None
+
+
+class ParticipantScheme(OpenApiAuthenticationExtension):
+    """How the API's documentation describes it; found by drf-spectacular once it is defined."""
+
+    target_class = ParticipantAuthentication
+    name = "participant"
+
+    def get_security_definition(self, auto_schema: "AutoSchema") -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": participants.COOKIE}
 
 
 class HasParticipant(BasePermission):

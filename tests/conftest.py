@@ -22,6 +22,7 @@ from django.conf import settings
 from PIL import Image
 
 from operations.launch import broker as launch_broker
+from operations.launch.static_collection import collect_if_changed
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (ROOT / os.environ["SMIELFY_SAMPLES"]).resolve()
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("samples"):
             item.add_marker(missing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files() -> None:
+    """Pages name static files by their hash, so these have to be collected; nothing is done when nothing changed."""
+    collect_if_changed()
 
 
 @pytest.fixture(scope="session")
