@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def static_files() -> None:
     """Pages name static files by their hash, so these have to be collected; nothing is done when nothing changed."""
-    collect_if_changed()
+    collect_if_changed(announce=lambda: None)
 
 
 @pytest.fixture(scope="session")
