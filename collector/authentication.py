@@ -27,7 +27,7 @@ class ParticipantAuthentication(BaseAuthentication):
         return (None, participant) if participant is not None else None
 
 
-class ParticipantScheme(OpenApiAuthenticationExtension):
+class ParticipantScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the API's documentation describes it; found by drf-spectacular once it is defined."""
 
     target_class = ParticipantAuthentication
