@@ -22,11 +22,12 @@ from operations.first_account import first_account_token
 from operations.models import AuditEvent, Job
 from tests.collector.conftest import Browser
 from tests.labeling.conftest import newcomer, seen_photo
+from tests.operations.conftest import quick_passwords
 from tests.training.conftest import accepted, register
 from training.datasets import dataset_freeze
 from training.models import DatasetVersion, ModelVersion, Prediction, TrainingRun
 
-__all__ = ["accepted", "register", "seen_photo"]
+__all__ = ["accepted", "quick_passwords", "register", "seen_photo"]
 
 ROLES = ("nobody", "volunteer", "another volunteer", "reviewer", "manager", "superuser")
 Row = tuple[int, int, int, int, int, int]

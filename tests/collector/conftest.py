@@ -13,6 +13,9 @@ from django.test.client import ClientHandler
 
 from collector import participants
 from collector.models import Participant
+from tests.operations.conftest import quick_passwords
+
+__all__ = ["quick_passwords"]
 
 
 @cache

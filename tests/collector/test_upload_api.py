@@ -21,13 +21,13 @@ from django.db import connection, connections
 from django.utils import timezone
 from PIL import Image
 
-from collector.files import _erase_orphaned_photos
 from collector.models import Consent, ConsentText, Participant, Photo, Scope, Smiley
 from collector.selectors import consent_text_current
 from collector.services import consent_give, photo_submit
 from collector.signals import photo_submitted
 from operations.models import Job
 from tests.conftest import ROOT
+from tests.operations.conftest import do_round
 
 from .conftest import Browser, problem, upload
 from .pictures import (
@@ -433,12 +433,12 @@ def test_killed_before_the_commit_leaves_an_orphan_that_the_round_finds(
     assert Photo.objects.count() == 1
     orphans = [name for name in kept() if name != photo.file]
     assert len(orphans) == 1
-    _erase_orphaned_photos()
+    do_round("collector.erase_orphans")
     assert len(kept()) == 2, "a young file's row may be about to be committed"
     long_ago = time.time() - settings.ORPHAN_HOURS * 3600 - 60
     for name in kept():
         os.utime(private_folder / name, (long_ago, long_ago))
-    _erase_orphaned_photos()
+    do_round("collector.erase_orphans")
     assert kept() == [photo.file]
 
 

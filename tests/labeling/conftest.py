@@ -13,6 +13,9 @@ from collector.selectors import consent_text_current
 from collector.services import consent_give, photo_processed, photo_submit
 from labeling.models import Face
 from tests.collector.pictures import jpeg_of
+from tests.operations.conftest import quick_passwords
+
+__all__ = ["quick_passwords"]
 
 
 def newcomer() -> Participant:

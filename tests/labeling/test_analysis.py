@@ -19,11 +19,11 @@ from labeling.analysis import photo_analyse
 from labeling.crops import crop_encode, crop_read
 from labeling.models import Analysis, Face, KeypointSet
 from labeling.signals import face_found
-from labeling.subscriptions import _erase_orphaned_crops
 from operations.jobs import running
 from operations.jobs.running import JobRefused
 from operations.models import Job
 from tests.collector.pictures import decoded, jpeg_of
+from tests.operations.conftest import do_round
 
 from .conftest import newcomer
 
@@ -183,11 +183,11 @@ def test_orphaned_crops_are_erased_once_old(photo: Photo, private_folder: Path) 
     known = private_folder / face.crop
     orphan = known.with_name(f"{uuid.uuid4()}.jpg")
     orphan.write_bytes(b"x")
-    _erase_orphaned_crops()
+    do_round("labeling.erase_orphans")
     assert orphan.exists()
     for path in (known, orphan):
         os.utime(path, (time.time() - 7200, time.time() - 7200))
-    _erase_orphaned_crops()
+    do_round("labeling.erase_orphans")
     assert known.exists()
     assert not orphan.exists()
 

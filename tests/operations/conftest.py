@@ -1,13 +1,39 @@
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.test.client import ClientHandler
 
 from operations.jobs import registry
 from operations.jobs.registry import Handler, job_handler
 from operations.jobs.services import job_enqueue
 from operations.models import Job
+
+
+@cache
+def _handler() -> ClientHandler:
+    return ClientHandler(enforce_csrf_checks=False)
+
+
+def visitor(**defaults: Any) -> Client:
+    """A client on the handler that all share, for each new one would look through all static files first."""
+    client = Client(**defaults)
+    client.handler = _handler()
+    return client
+
+
+def do_round(name: str) -> None:
+    """Do a registered piece of housekeeping now."""
+    next(piece for piece in registry.all_housekeeping() if piece.name == name).run()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Hashing is slow on purpose, and no test here is about that."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

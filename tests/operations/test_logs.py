@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.test import Client
 
 from operations.first_account import first_account_token
+
+from .conftest import visitor
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_arguments_that_do_not_fit_break_nothing_and_hide_nothing(log: io.String
 @pytest.mark.django_db
 def test_one_time_link_is_in_no_line_of_its_requests(log: io.StringIO) -> None:
     token = first_account_token()
-    client = Client()
+    client = visitor()
     for path in (f"/first-account/{token}/", f"/first-account/{token}x/", f"/first-account/{token}/nothing/"):
         client.get(path, secure=True)
         client.post(path, {"username": "alice", "password1": "correct horse 1"}, secure=True)
@@ -110,7 +111,7 @@ def test_one_time_link_is_in_no_line_of_its_requests(log: io.StringIO) -> None:
 @pytest.mark.django_db
 def test_signing_in_leaves_no_password_and_no_session_in_the_log(log: io.StringIO, staff: Any) -> None:
     staff("alice", superuser=True)
-    client = Client()
+    client = visitor()
     client.post("/admin/login/", {"username": "alice", "password": "hunter2 wrong"}, secure=True)
     answer = client.post(
         "/admin/login/", {"username": "alice", "password": "correct horse alice"}, secure=True
@@ -125,7 +126,7 @@ def test_signing_in_leaves_no_password_and_no_session_in_the_log(log: io.StringI
 
 @pytest.mark.django_db
 def test_each_request_is_one_line_without_address_path_or_query(log: io.StringIO) -> None:
-    Client(REMOTE_ADDR="192.0.2.77").get("/api/v1/smileys/smile/examples/?who=me", secure=True)
+    visitor(REMOTE_ADDR="192.0.2.77").get("/api/v1/smileys/smile/examples/?who=me", secure=True)
     (line,) = [
         line for line in map(json.loads, log.getvalue().splitlines()) if line["logger"] == "smielfy.request"
     ]

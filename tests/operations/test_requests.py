@@ -30,6 +30,8 @@ from operations.problems import Problem
 from operations.pulses import canary_returned, worker_pulse
 from operations.throttling import AddressThrottle, ParticipantThrottle
 
+from .conftest import visitor
+
 # --- proxies
 
 
@@ -90,7 +92,7 @@ def test_on_a_unix_socket_there_is_an_address_all_the_same(settings: Any) -> Non
 
 @pytest.mark.django_db
 def test_without_a_proxy_nobody_turns_http_into_https_by_saying_so() -> None:
-    answer = Client().get("/", headers={"X-Forwarded-Proto": "https"})
+    answer = visitor().get("/", headers={"X-Forwarded-Proto": "https"})
     assert answer.status_code == 301
 
 
@@ -118,7 +120,7 @@ urlpatterns = [path("api/v1/broken/", broken), *config.urls.urlpatterns]
     ],
 )
 def test_every_error_of_the_api_is_a_problem(method: str, address: str, status: int, code: str) -> None:
-    answer = getattr(Client(), method)(address, secure=True)
+    answer = getattr(visitor(), method)(address, secure=True)
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
@@ -129,7 +131,7 @@ def test_every_error_of_the_api_is_a_problem(method: str, address: str, status: 
 @pytest.mark.django_db
 @pytest.mark.urls(__name__)
 def test_fault_of_ours_says_nothing_about_the_inside() -> None:
-    client = Client(raise_request_exception=False)
+    client = visitor(raise_request_exception=False)
     answer = client.get("/api/v1/broken/", secure=True)
     assert (answer.status_code, answer.json()["code"]) == (500, "server_error")
     assert b"inside" not in answer.content
@@ -138,7 +140,7 @@ def test_fault_of_ours_says_nothing_about_the_inside() -> None:
 
 @pytest.mark.django_db
 def test_pages_errors_stay_pages() -> None:
-    answer = Client().get("/nothing/", secure=True)
+    answer = visitor().get("/nothing/", secure=True)
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("text/html")
 
@@ -167,14 +169,14 @@ def test_unexpected_exception_is_no_problem() -> None:
 
 @pytest.mark.django_db
 def test_fields_at_fault_are_named() -> None:
-    answer = Client().post("/api/v1/consents/", {}, content_type="application/json", secure=True)
+    answer = visitor().post("/api/v1/consents/", {}, content_type="application/json", secure=True)
     assert set(answer.json()["errors"]) == {"consent_text", "scopes", "age_affirmed"}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/", "/privacy/", "/admin/login/", "/api/v1/docs/", "/nothing/"])
 def test_pages_carry_the_headers_that_protect_them(address: str) -> None:
-    headers = Client().get(address, secure=True).headers
+    headers = visitor().get(address, secure=True).headers
     policy = headers["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
@@ -196,7 +198,7 @@ def test_addresses_are_throttled_one_by_one(broker: str, monkeypatch: pytest.Mon
         AddressThrottle, "THROTTLE_RATES", {**AddressThrottle.THROTTLE_RATES, "address": "3/min"}
     )
     cache.clear()
-    one, other = Client(REMOTE_ADDR="192.0.2.1"), Client(REMOTE_ADDR="192.0.2.2")
+    one, other = visitor(REMOTE_ADDR="192.0.2.1"), visitor(REMOTE_ADDR="192.0.2.2")
     assert [one.get("/api/v1/smileys/", secure=True).status_code for _ in range(4)] == [200, 200, 200, 429]
     refused = one.get("/api/v1/smileys/", secure=True)
     assert refused.json()["code"] == "throttled"
@@ -214,7 +216,7 @@ def test_new_participants_are_throttled_by_address(broker: str, monkeypatch: pyt
     cache.clear()
     body = {"consent_text": 1, "scopes": ["train"], "age_affirmed": True}
     answers = [
-        Client(REMOTE_ADDR="192.0.2.3").post(
+        visitor(REMOTE_ADDR="192.0.2.3").post(
             "/api/v1/consents/", body, content_type="application/json", secure=True
         )
         for _ in range(2)
@@ -279,7 +281,7 @@ def test_the_cache_understands_the_brokers_address(given: str, expected: str) ->
 @pytest.mark.parametrize("address", ["192.0.2.1", ""])
 def test_five_wrong_passwords_lock_the_account_from_that_address(staff: Any, address: str) -> None:
     staff("alice", superuser=True)
-    client = Client(REMOTE_ADDR=address)
+    client = visitor(REMOTE_ADDR=address)
 
     def sign_in(password: str, by: Client = client) -> int:
         return by.post("/admin/login/", {"username": "alice", "password": password}, secure=True).status_code
@@ -287,14 +289,14 @@ def test_five_wrong_passwords_lock_the_account_from_that_address(staff: Any, add
     statuses = [sign_in("wrong") for _ in range(5)]
     assert statuses[:4] == [200] * 4
     assert sign_in("correct horse alice") == 429
-    assert sign_in("correct horse alice", by=Client(REMOTE_ADDR="192.0.2.9")) == 302
+    assert sign_in("correct horse alice", by=visitor(REMOTE_ADDR="192.0.2.9")) == 302
 
 
 @pytest.mark.database
 @pytest.mark.django_db
 def test_success_forgets_the_failures(staff: Any) -> None:
     staff("alice", superuser=True)
-    client = Client(REMOTE_ADDR="192.0.2.1")
+    client = visitor(REMOTE_ADDR="192.0.2.1")
     for _ in range(3):
         for password, status in (
             ("wrong", 200),
@@ -316,7 +318,7 @@ FORM = {"username": "alice", "password1": "correct horse 1", "password2": "corre
 @pytest.mark.django_db
 def test_first_account_link_works_once() -> None:
     address = link()
-    client = Client()
+    client = visitor()
     assert client.get(address, secure=True).status_code == 200
     answer = client.post(address, FORM, secure=True)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
@@ -326,8 +328,8 @@ def test_first_account_link_works_once() -> None:
     assert client.get("/admin/", secure=True).status_code == 200
     assert AuditEvent.objects.get().action == "first_account_created"
     for again in (address, link()):
-        assert Client().get(again, secure=True).status_code == 404
-        assert Client().post(again, {**FORM, "username": "mallory"}, secure=True).status_code == 404
+        assert visitor().get(again, secure=True).status_code == 404
+        assert visitor().post(again, {**FORM, "username": "mallory"}, secure=True).status_code == 404
     assert User.objects.count() == 1
 
 
@@ -337,7 +339,7 @@ def test_first_account_link_works_once() -> None:
     [{"password2": "another 2"}, {"password1": "12345678", "password2": "12345678"}, {"username": ""}],
 )
 def test_first_account_needs_a_good_password(changes: dict[str, str]) -> None:
-    answer = Client().post(link(), {**FORM, **changes}, secure=True)
+    answer = visitor().post(link(), {**FORM, **changes}, secure=True)
     assert answer.status_code == 200
     assert not User.objects.exists()
 
@@ -354,7 +356,7 @@ def test_first_account_link_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("token", ["x", "first", "ImZpcnN0Ig:1rXyZ0:AAAA"])
 def test_forged_first_account_link_is_not_found(token: str) -> None:
-    assert Client().get(f"/first-account/{token}/", secure=True).status_code == 404
+    assert visitor().get(f"/first-account/{token}/", secure=True).status_code == 404
 
 
 @pytest.mark.database
@@ -390,7 +392,7 @@ def test_two_first_accounts_at_once_are_one() -> None:
 @pytest.mark.django_db
 def test_healthz_needs_nothing() -> None:
     for secure in (True, False):
-        answer = Client().get("/healthz", secure=secure)
+        answer = visitor().get("/healthz", secure=secure)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
@@ -401,7 +403,7 @@ def test_readyz_names_what_is_missing_without_a_broker(settings: Any) -> None:
     former = current_app.conf.broker_url
     current_app.conf.broker_url = "redis://127.0.0.1:1/0"
     try:
-        answer = Client().get("/readyz", secure=True)
+        answer = visitor().get("/readyz", secure=True)
     finally:
         current_app.conf.broker_url = former
     assert answer.status_code == 503
@@ -412,7 +414,7 @@ def test_readyz_names_what_is_missing_without_a_broker(settings: Any) -> None:
 @pytest.mark.django_db
 def test_readyz_needs_a_sign_of_life_of_every_worker(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_WAIT_SECONDS", 0.2)
-    answer = Client().get("/readyz", secure=True)
+    answer = visitor().get("/readyz", secure=True)
     assert answer.status_code == 503
     checks = answer.json()["checks"]
     assert checks["broker"] == "answers"
@@ -420,10 +422,10 @@ def test_readyz_needs_a_sign_of_life_of_every_worker(broker: str, monkeypatch: p
 
     canary_returned("media")
     Job.objects.create(kind="x", subject="x", queue="bulk", state=Job.State.DONE, finished_at=timezone.now())
-    assert Client().get("/readyz", secure=True).status_code == 503
+    assert visitor().get("/readyz", secure=True).status_code == 503
     worker_pulse(["train"])
-    answer = Client().get("/readyz", secure=True)
+    answer = visitor().get("/readyz", secure=True)
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
     QueuePulse.objects.filter(queue="train").update(worker_seen_at=timezone.now() - timedelta(minutes=2))
-    assert Client().get("/readyz", secure=True).status_code == 503
+    assert visitor().get("/readyz", secure=True).status_code == 503

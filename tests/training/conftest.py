@@ -6,10 +6,11 @@ import pytest
 from collector.models import Participant, Photo, Smiley
 from labeling.services import label_import
 from tests.labeling.conftest import newcomer, seen_photo
+from tests.operations.conftest import quick_passwords
 from training.models import ModelVersion, TrainingRun
 from training.runs import model_register
 
-__all__ = ["seen_photo"]
+__all__ = ["quick_passwords", "seen_photo"]
 
 
 @pytest.fixture
