@@ -12,13 +12,16 @@ from collector.signals import photo_submitted, photo_withdrawn
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
+from operations.models import Job
 
 from .models import Face
 
 
 @receiver(photo_submitted)
 def _queue_analysis(photo: Photo, **kwargs: Any) -> None:
-    job_enqueue(name="labeling.analyse_photo", subject=str(photo.pk))
+    # A volunteer looks at the screen for the answer; a thousand imported pictures can wait behind them.
+    priority = Job.Priority.BACKLOG if photo.import_batch_id else Job.Priority.WAITED_FOR
+    job_enqueue(name="labeling.analyse_photo", subject=str(photo.pk), priority=priority)
 
 
 @receiver(photo_withdrawn)

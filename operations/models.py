@@ -34,12 +34,20 @@ class Job(models.Model):
         BULK = "bulk", "bulk (minutes)"
         TRAIN = "train", "train (supervises a process)"
 
+    class Priority(models.IntegerChoices):
+        """The broker's: lower goes first."""
+
+        WAITED_FOR = 0, "somebody waits for it"
+        USUAL = 3, "usual"
+        BACKLOG = 6, "nobody waits for it"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=80)
     subject = models.CharField(max_length=80, help_text="The opaque id of what it is about.")
     payload = models.JSONField(default=dict, blank=True)
     queue = models.CharField(max_length=8, choices=Queue)
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.USUAL)
     attempts = models.PositiveSmallIntegerField(default=0)
     run_after = models.DateTimeField(default=timezone.now)
     announced_at = models.DateTimeField(null=True, editable=False)
@@ -64,7 +72,9 @@ class Job(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["queue", "run_after"], condition=models.Q(state="queued"), name="job_due"),
+            models.Index(
+                fields=["queue", "priority", "run_after"], condition=models.Q(state="queued"), name="job_due"
+            ),
             models.Index(fields=["lease_until"], condition=models.Q(state="running"), name="job_lease"),
             models.Index(fields=["kind", "subject"], name="job_subject"),
             models.Index(fields=["finished_at"], name="job_finished"),

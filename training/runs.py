@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from operations.audit import audit_record
-from operations.jobs.running import JobRefused, RunningJob
+from operations.jobs.running import JobRefused, LeaseLost, RunningJob
 from operations.jobs.services import job_enqueue
 from operations.locks import hold
 from operations.models import Job
@@ -83,11 +83,21 @@ def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
         metrics = _train_and_evaluate(run, folder, job)
         model_register(run=run, artifact=folder / "artifact", metrics=metrics)
     except TrainingFailed as failure:
-        TrainingRun.objects.filter(pk=run.pk).update(
-            state=TrainingRun.State.FAILED, error=str(failure), finished_at=timezone.now()
-        )
-        shutil.rmtree(folder, ignore_errors=True)
+        _give_up(run, folder, str(failure))
         raise JobRefused(str(failure)) from failure
+    except LeaseLost:
+        raise  # somebody else goes on with it
+    except Exception as fault:
+        if job.attempt >= settings.JOB_ATTEMPTS:
+            _give_up(run, folder, repr(fault))
+        raise
+
+
+def _give_up(run: TrainingRun, folder: Path, error: str) -> None:
+    TrainingRun.objects.filter(pk=run.pk).update(
+        state=TrainingRun.State.FAILED, error=error, finished_at=timezone.now()
+    )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict[str, Any]:

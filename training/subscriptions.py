@@ -12,6 +12,7 @@ from labeling.signals import face_found
 from operations.jobs.registry import job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
+from operations.models import Job
 
 from .datasets import dataset_revise, photo_leaves_datasets
 from .models import ModelVersion, Task
@@ -20,7 +21,8 @@ from .models import ModelVersion, Task
 @receiver(face_found)
 def _queue_prediction(face: Face, **kwargs: Any) -> None:
     if ModelVersion.objects.active(Task.SMILEY) is not None:
-        job_enqueue(name="training.predict", subject=str(face.pk))
+        priority = Job.Priority.BACKLOG if face.photo.import_batch_id else Job.Priority.WAITED_FOR
+        job_enqueue(name="training.predict", subject=str(face.pk), priority=priority)
 
 
 @receiver(photo_withdrawn)

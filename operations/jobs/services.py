@@ -15,7 +15,12 @@ from .running import requeue
 
 @transaction.atomic
 def job_enqueue(
-    *, name: str, subject: str, payload: dict[str, Any] | None = None, announced: bool = True
+    *,
+    name: str,
+    subject: str,
+    payload: dict[str, Any] | None = None,
+    priority: Job.Priority = Job.Priority.USUAL,
+    announced: bool = True,
 ) -> Job:
     """Write the job's row into the caller's transaction; the broker is told once that has committed.
 
@@ -26,7 +31,7 @@ def job_enqueue(
         kind=name,
         subject=subject,
         state=Job.State.QUEUED,
-        defaults={"payload": payload or {}, "queue": kind(name).queue},
+        defaults={"payload": payload or {}, "queue": kind(name).queue, "priority": priority},
     )
     if created and announced:
         announce_on_commit(job)
@@ -66,4 +71,4 @@ def jobs_announce_lost(*, queue: str, waiting_messages: int, at_most: int = 5000
     """
     patience = timedelta(minutes=10) if waiting_messages else timedelta(seconds=5)
     suspects = Job.objects.due().filter(queue=queue).exclude(announced_at__gte=timezone.now() - patience)
-    return sum(announce(job) for job in suspects.order_by("run_after")[:at_most])
+    return sum(announce(job) for job in suspects.order_by("priority", "run_after")[:at_most])

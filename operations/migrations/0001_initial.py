@@ -99,6 +99,13 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "somebody waits for it"), (3, "usual"), (6, "nobody waits for it")],
+                        default=3,
+                    ),
+                ),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("run_after", models.DateTimeField(default=django.utils.timezone.now)),
                 ("announced_at", models.DateTimeField(editable=False, null=True)),
@@ -116,7 +123,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state", "queued")), fields=["queue", "run_after"], name="job_due"
+                        condition=models.Q(("state", "queued")), fields=["queue", "priority", "run_after"], name="job_due"
                     ),
                     models.Index(
                         condition=models.Q(("state", "running")), fields=["lease_until"], name="job_lease"

@@ -63,8 +63,10 @@ def noted(handle: Any) -> Any:
             self.subjects = []
             self.name = handle(lambda job: self.subjects.append(job.subject))
 
-        def enqueue(self, subject: str = "a", **changes: Any) -> Job:
-            job = job_enqueue(name=self.name, subject=subject)
+        def enqueue(
+            self, subject: str = "a", priority: Job.Priority = Job.Priority.USUAL, **changes: Any
+        ) -> Job:
+            job = job_enqueue(name=self.name, subject=subject, priority=priority)
             if changes:
                 Job.objects.filter(pk=job.pk).update(**changes)
                 job.refresh_from_db()

@@ -239,3 +239,10 @@ def test_cache_counts_for_throttles(broker: str) -> None:
     cache.set("tests-one", 1, 5)
     assert cache.get("tests-one") == 1
     cache.delete("tests-one")
+
+
+def test_somebody_who_waits_goes_before_a_thousand_who_do_not(queues: None, noted: Any) -> None:
+    imported = [noted.enqueue(str(number), priority=Job.Priority.BACKLOG) for number in range(3)]
+    waited_for = noted.enqueue("a volunteer's", priority=Job.Priority.WAITED_FOR)
+    assert jobs_broker.depth("bulk") == 4
+    assert messages() == [[str(job.pk)] for job in (waited_for, *imported)]
