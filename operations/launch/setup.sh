@@ -80,6 +80,9 @@ install_browser_packages() {
     run_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
         fail "The browser packages could not be installed: see npm's message above, then run the same again."
     mkdir -p node_modules
+    if [ -d node_modules/@litertjs/core ]; then
+        sh operations/launch/publish.sh || fail "LiteRT could not be made ready for browsers: see the message above."
+    fi
     mv .venv/package-lock.json.new node_modules/.installed-package-lock.json
 }
 
