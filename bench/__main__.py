@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # What a measurement needs data for that not every checkout has, is run by name only.
-BY_NAME_ONLY = {"keypoint_map"}
+BY_NAME_ONLY = {"keypoint_map", "icons", "screenshots"}
 
 
 def main() -> None:

@@ -1,0 +1,172 @@
+"""Pictures of every page, at both sizes and in both themes: `python -m bench.screenshots`. It measures nothing.
+
+The site is started in a folder of its own and filled with the astronaut's photos, NASA's and in the public domain:
+nobody else's face is ever in them. `--full` takes whole pages, `--languages` others than English.
+"""
+
+import argparse
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("SECRET_KEY", "only-for-pictures")
+os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+from skimage.data import astronaut
+
+from tests.conftest import ROOT, LiveSite
+
+SIZES = {"phone": {"width": 360, "height": 800}, "laptop": {"width": 1440, "height": 900}}
+THEMES = ("light", "dark")
+LARGEST = 150 * 1024
+
+# Twenty volunteers, some of whose photos were accepted; the last one's cookie is printed, to look with.
+SEED = """
+import random, uuid
+from django.http import HttpResponse
+from collector import participants
+from collector.models import Photo, Scope, Smiley
+from collector.selectors import consent_text_current
+from collector.services import consent_give, photo_decided, photo_submit
+dice = random.Random(5)
+picture = open(PICTURE, "rb").read()
+smileys = list(Smiley.objects.order_by("order"))
+for number in range(20):
+    own = number == 19
+    who = consent_give(participant=None, text=consent_text_current(LANGUAGE), age_affirmed=True,
+                       scopes=Scope.values[:2] if own else Scope.values).participant
+    for smiley in dice.sample(smileys, 7) if own else smileys:
+        if not own and dice.random() > 0.15 + 0.75 * (smiley.order * 7 % 17) / 17:
+            continue
+        photo = photo_submit(participant=who, smiley=smiley, client_id=uuid.uuid4(), data=picture)[0]
+        if not own or dice.random() > 0.4:
+            photo_decided(photo=photo, accepted_as=smiley)
+answer = HttpResponse()
+participants.remember(answer, who)
+print("COOKIE", answer.cookies[participants.COOKIE].value)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--languages", nargs="+", default=["en"])
+    parser.add_argument("--full", action="store_true", help="whole pages instead of what a window shows")
+    parser.add_argument("--only", nargs="+", default=[], help="names of pages, such as landing")
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--themes", nargs="+", default=list(THEMES), choices=THEMES)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="smielfy-pictures-"))
+    site = LiveSite(
+        folder, COUNT_TARGET="20", OPERATOR_NAME="Example University", OPERATOR_CONTACT="faces@example.org"
+    )
+    try:
+        site.start()
+        for language in chosen.languages:
+            _take_all(site, folder, language, chosen)
+    finally:
+        site.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Namespace) -> None:
+    face = folder / "face.jpg"
+    Image.fromarray(astronaut()).crop((16, 0, 496, 270)).resize((1280, 720)).save(face, quality=92)
+    (folder / "face.mjpeg").write_bytes(face.read_bytes() * 2)
+    said = site.manage("shell", "-v0", "-c", f"PICTURE, LANGUAGE = {str(face)!r}, {language!r}\n{SEED}")
+    cookie = said.split("COOKIE ", 1)[1].split()[0]
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream"),
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={folder / 'face.mjpeg'}",
+            ],
+        )
+        for size in chosen.sizes:
+            for theme in chosen.themes:
+                context = browser.new_context(
+                    base_url=site.url,
+                    ignore_https_errors=True,
+                    viewport=SIZES[size],
+                    color_scheme=theme,
+                    reduced_motion="reduce",
+                    locale=language,
+                    extra_http_headers={"Accept-Language": language},
+                )
+                page = context.new_page()
+                for name in _pages(page, site, cookie, chosen.only):
+                    middle = "" if language == "en" else f"-{language}"
+                    _save(page, chosen.out / f"{name}{middle}-{size}-{theme}.jpg", full=chosen.full)
+                context.close()
+        browser.close()
+
+
+def _pages(page: Page, site: LiveSite, cookie: str, only: list[str]) -> Iterator[str]:
+    """Walk through the site, and name each page when it is in the window."""
+    wanted = lambda name: not only or name in only  # noqa: E731
+    for name, path in {
+        "landing": "/",
+        "consent": "/consent/",
+        "receipt": "/receipt/",
+        "nothing-yet": "/photos/",
+        "privacy": "/privacy/",
+        "not-found": "/nothing-here/",
+    }.items():
+        if wanted(name):
+            page.goto(path)
+            yield name
+    page.context.add_cookies(
+        [{"name": "__Host-participant", "value": cookie, "url": site.url, "secure": True, "httpOnly": True}]
+    )
+    for name, path in {"my-photos": "/photos/", "prompt": "/booth/"}.items():
+        if wanted(name):
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            yield name
+    if wanted("camera") or wanted("choose") or wanted("sent"):
+        page.goto("/booth/?smiley=tongue")
+        page.locator("[data-action=open]:visible").first.click()
+        shutter = page.locator("[data-action=shoot]")
+        expect(shutter).to_be_visible(timeout=20_000)
+        page.wait_for_timeout(1500)
+        yield "camera"
+        shutter.click()
+        expect(page.locator(".frame")).to_have_count(3, timeout=20_000)
+        page.keyboard.press("3")
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(500)
+        yield "choose"
+        page.locator("[data-action=send]").click()
+        expect(page.locator(".sent-card[data-face=found]")).to_have_count(2, timeout=20_000)
+        page.mouse.move(0, 0)
+        yield "sent"
+    if wanted("code"):
+        page.goto("/photos/")
+        page.locator("form[action='/receipt/new/'] button").first.click()
+        expect(page.locator("[data-code]")).to_be_visible()
+        page.locator("[data-code]").evaluate("(code) => { code.textContent = 'C4PT-7GRN-W2KQ-9XMF'; }")
+        yield "code"
+
+
+def _save(page: Page, path: Path, *, full: bool) -> None:
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=full))).convert("RGB")
+    for quality in (86, 78, 68, 55):
+        shot.save(path, "JPEG", quality=quality, optimize=True, progressive=True)
+        if path.stat().st_size <= LARGEST:
+            break
+    print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
