@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
@@ -18,12 +19,13 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from operations.problems import Problem
-from operations.throttling import AddressThrottle, ParticipantThrottle, UploadThrottle
+from operations.throttling import AddressThrottle, ParticipantThrottle, ReceiptThrottle, UploadThrottle
 
 from . import participants, serializers
 from .authentication import HasParticipant, newcomer_or_participant, participant_of
 from .models import Photo, Smiley, Tombstone
-from .selectors import consent_text_current, photos_of, smiley_next, smileys_done
+from .receipts import receipt_issue, receipt_redeem
+from .selectors import consent_text_current, examples_of, photos_of, smiley_next, smileys_done
 from .services import consent_give, participant_withdraw, photo_submit
 
 _FORM_OVERHEAD = 64 * 1024
@@ -99,7 +101,7 @@ class ExamplesView(APIView):
     def get(self, request: Request, slug: str) -> Response:
         """How others did it: accepted photos of people who allow it."""
         smiley = get_object_or_404(Smiley, slug=slug)
-        photos = Photo.objects.examples().filter(accepted_as=smiley).order_by("-created_at")[:6]
+        photos = examples_of(smiley, newcomer_or_participant(request))[:6]
         return Response([serializers.ExampleSerializer(photo).data for photo in photos])
 
 
@@ -128,9 +130,8 @@ class PhotosView(ListAPIView[Photo]):
         """Send a photo. 201 when it is new, 200 when this client_id was sent before."""
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.PHOTO_MAX_BYTES + _FORM_OVERHEAD:
             megabytes = settings.PHOTO_MAX_BYTES // 2**20
-            raise Problem(
-                "image_too_large", f"The file is larger than {megabytes} MB: send a smaller one.", status=413
-            )
+            too_large = _("The file is larger than %(megabytes)d MB: send a smaller one.")
+            raise Problem("image_too_large", too_large % {"megabytes": megabytes}, status=413)
         photo, new = photo_submit(
             participant=participant_of(request),
             smiley=_uploaded_smiley(request),
@@ -145,7 +146,7 @@ def _uploaded_smiley(request: Request) -> Smiley:
     wanted = request.POST.get("smiley", "")
     smiley = next((one for one in Smiley.objects.offered() if one.slug == wanted), None)
     if smiley is None:
-        raise Problem("smiley_unknown", "Name one of the smileys of /api/v1/smileys/ in the field smiley.")
+        raise Problem("smiley_unknown", _("Name one of the smileys of /api/v1/smileys/ in the field smiley."))
     return smiley
 
 
@@ -153,14 +154,38 @@ def _uploaded_client_id(request: Request) -> uuid.UUID:
     try:
         return uuid.UUID(str(request.POST.get("client_id", "")))
     except ValueError:
-        raise Problem("client_id_missing", "Send a UUID of your own in the field client_id.") from None
+        raise Problem("client_id_missing", _("Send a UUID of your own in the field client_id.")) from None
 
 
 def _uploaded_image(request: Request) -> bytes:
     image = request.FILES.get("image")
     if image is None:
-        raise Problem("image_missing", "Send the picture as a file in the field image.")
+        raise Problem("image_missing", _("Send the picture as a file in the field image."))
     return bytes(image.read())
+
+
+class ReceiptsView(APIView):
+    permission_classes = [HasParticipant]
+
+    @extend_schema(request=None, responses={201: serializers.ReceiptSerializer})
+    def post(self, request: Request) -> Response:
+        """A new receipt code. It is in this answer and nowhere else; one issued before stops working."""
+        code = receipt_issue(participant=participant_of(request))
+        return Response({"code": code}, status=201, headers={"Cache-Control": "no-store"})
+
+
+class RedeemView(APIView):
+    permission_classes = [AllowAny]
+    throttle_classes = [ReceiptThrottle]
+
+    @extend_schema(request=serializers.ReceiptSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Come back: this browser gets the cookie of the participant whose code it is."""
+        given = serializers.ReceiptSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        response = Response(status=204)
+        participants.remember(response, receipt_redeem(code=given.validated_data["code"]))
+        return response
 
 
 class WithdrawalView(APIView):

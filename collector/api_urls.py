@@ -9,6 +9,8 @@ urlpatterns = [
     path("smileys/", api.SmileysView.as_view(), name="api-smileys"),
     path("smileys/<slug:slug>/examples/", api.ExamplesView.as_view(), name="api-examples"),
     path("photos/", api.PhotosView.as_view(), name="api-photos"),
+    path("receipts/", api.ReceiptsView.as_view(), name="api-receipts"),
+    path("receipts/redeem/", api.RedeemView.as_view(), name="api-redeem"),
     path("withdrawal/", api.WithdrawalView.as_view(), name="api-withdrawal"),
     path("tombstones/", api.TombstonesView.as_view(), name="api-tombstones"),
 ]

@@ -8,10 +8,11 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from operations.problems import Problem, csrf_problem
+from operations.problems import csrf_problem
 
 from . import participants
 from .models import Participant
+from .services import consent_required
 
 if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
@@ -53,10 +54,6 @@ def participant_of(request: Request) -> Participant:
     if participant is None:
         raise consent_required()
     return participant
-
-
-def consent_required() -> Problem:
-    return Problem("consent_required", "Read the consent text and agree to it first.", status=403)
 
 
 def _enforce_csrf(request: HttpRequest) -> None:

@@ -27,6 +27,9 @@ class Smiley(models.Model):
     active = models.BooleanField(default=True)
     # Kept by the services, for counting ten million photos on each prompt is not an option.
     accepted_count = models.PositiveIntegerField(default=0, editable=False)
+    accepted_people = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Of how many different people."
+    )
 
     objects = SmileyQuerySet.as_manager()
 
@@ -45,6 +48,17 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Receipt(models.Model):
+    """What brings a participant back on any device: a code that only they have, of which a digest stays here."""
+
+    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True)
+    digest = models.CharField(max_length=64, unique=True)
+    issued_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"receipt of {self.participant_id}"
 
 
 class Scope(models.TextChoices):

@@ -1,14 +1,23 @@
-from django.urls import path
+"""The volunteers' pages. They are compressed, for phones on slow networks; photos are not, they are so already."""
 
-from . import views
+from django.urls import path
+from django.views.decorators.gzip import gzip_page
+from django.views.i18n import set_language
+
+from . import my_page, views
 
 urlpatterns = [
-    path("", views.landing, name="landing"),
-    path("consent/", views.consent, name="consent"),
-    path("booth/", views.booth, name="booth"),
-    path("photos/", views.my_photos, name="my-photos"),
-    path("photos/<uuid:photo_id>/delete/", views.photo_delete, name="photo-delete"),
-    path("withdraw/", views.withdraw, name="withdraw"),
-    path("privacy/", views.privacy, name="privacy"),
-    path("smileys/<slug:slug>.svg", views.smiley_svg, name="smiley-svg"),
+    path("", gzip_page(views.landing), name="landing"),
+    path("consent/", gzip_page(views.consent), name="consent"),
+    path("booth/", gzip_page(views.booth), name="booth"),
+    path("photos/", gzip_page(my_page.my_photos), name="my-photos"),
+    path("photos/<uuid:photo_id>/delete/", my_page.photo_delete, name="photo-delete"),
+    path("consent/change/", my_page.consent_scope, name="consent-scope"),
+    path("receipt/", gzip_page(my_page.receipt), name="receipt"),
+    path("receipt/new/", gzip_page(my_page.receipt_new), name="receipt-new"),
+    path("withdraw/", my_page.withdraw, name="withdraw"),
+    path("privacy/", gzip_page(views.privacy), name="privacy"),
+    path("language/", set_language, name="language"),
+    path("smileys/<slug:slug>.svg", gzip_page(views.smiley_svg), name="smiley-svg"),
+    path("site.webmanifest", views.manifest, name="manifest"),
 ]

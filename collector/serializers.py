@@ -8,12 +8,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from .models import Consent, ConsentText, Photo, Scope, Smiley, Tombstone
+from .wording import shown
 
 
 class SmileySerializer(serializers.ModelSerializer[Smiley]):
     class Meta:
         model = Smiley
         fields = ("slug", "glyph", "title", "how")
+
+    def to_representation(self, instance: Smiley) -> Any:
+        return super().to_representation(shown(instance))  # type: ignore[arg-type]
 
 
 class ConsentTextSerializer(serializers.ModelSerializer[ConsentText]):
@@ -45,6 +49,12 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
         fields = ("id", "participant", "text", "scopes", "agreed_at")
 
 
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """A receipt code, in either direction."""
+
+    code = serializers.CharField(max_length=200)
+
+
 class PhotoUploadSerializer(serializers.Serializer[Any]):
     """The shape of an upload, for the schema; the view reads its parts by hand, for each has its own error code."""
 
@@ -56,11 +66,12 @@ class PhotoUploadSerializer(serializers.Serializer[Any]):
 class PhotoSerializer(serializers.ModelSerializer[Photo]):
     smiley = serializers.SlugRelatedField[Smiley](slug_field="slug", read_only=True)
     state_text = serializers.CharField(source="get_state_display")
+    accepted_as = serializers.SlugRelatedField[Smiley](slug_field="slug", read_only=True)
     image = serializers.SerializerMethodField()
 
     class Meta:
         model = Photo
-        fields = ("id", "client_id", "smiley", "state", "state_text", "created_at", "image")
+        fields = ("id", "client_id", "smiley", "state", "state_text", "accepted_as", "created_at", "image")
 
     @extend_schema_field(serializers.CharField())
     def get_image(self, photo: Photo) -> str:

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from operations.audit import audit_record
 from operations.problems import Problem
@@ -41,18 +42,46 @@ def consent_give(
     """
     unknown = set(scopes) - set(Scope.values)
     if unknown:
-        raise Problem("scope_unknown", f"There is no scope {', '.join(sorted(unknown))}.")
+        names = ", ".join(sorted(unknown))
+        raise Problem("scope_unknown", _("There is no scope %(names)s.") % {"names": names})
     if text.version != consent_text_current(text.language).version:
-        raise Problem("consent_outdated", "The text has changed: read the new one.", status=409)
+        raise Problem("consent_outdated", _("The text has changed: read the new one."), status=409)
     if Scope.TRAIN not in scopes and (participant is None or scopes):
-        raise Problem("scope_required", "Without training the networks there is nothing to take part in.")
+        raise Problem("scope_required", _("Without training the networks there is nothing to take part in."))
     if not age_affirmed and scopes:
-        raise Problem("age_required", f"You have to be at least {settings.MINIMUM_AGE} years old.")
+        age = _("You have to be at least %(age)d years old.") % {"age": settings.MINIMUM_AGE}
+        raise Problem("age_required", age)
     return Consent.objects.create(
         participant=participant or Participant.objects.create(),
         text=text,
         **{scope: scope in scopes for scope in Scope.values},
     )
+
+
+@transaction.atomic
+def consent_change(*, participant: Participant, scope: str, allowed: bool) -> Consent:
+    """Allow one thing more or one thing less than the consent in force does.
+
+    Less binds all photos, more binds later ones. Without training everything is revoked. Less is possible under
+    a text that has changed since; for more the new one has to be read. Raises Problem.
+    """
+    Participant.objects.select_for_update().filter(pk=participant.pk).first()  # one change after the other
+    current = consent_in_force(participant)
+    if current is None:
+        raise consent_required()
+    if scope not in Scope.values:
+        raise Problem("scope_unknown", _("There is no scope %(names)s.") % {"names": scope})
+    if allowed:
+        scopes = {*current.scopes, scope}
+        return consent_give(participant=participant, text=current.text, scopes=scopes, age_affirmed=True)
+    left = set() if scope == Scope.TRAIN else set(current.scopes) - {scope}
+    return Consent.objects.create(
+        participant=participant, text=current.text, **{name: name in left for name in Scope.values}
+    )
+
+
+def consent_required() -> Problem:
+    return Problem("consent_required", _("Read the consent text and agree to it first."), status=403)
 
 
 def photo_submit(
@@ -120,9 +149,7 @@ def _photo_store(
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:
         default_storage.delete(photo.file)
-        raise Problem(
-            "consent_required", "Read the consent text and agree to it first.", status=403
-        ) from None
+        raise consent_required() from None
     except IntegrityError:
         default_storage.delete(photo.file)
         if repeated := _repeated(participant, client_id, data):
@@ -139,20 +166,22 @@ def _repeated(participant: Participant, client_id: uuid.UUID, data: bytes) -> Ph
         Photo.objects.filter(participant=participant, client_id=client_id).select_related("smiley").first()
     )
     if photo is not None and photo.upload_sha256 != hashlib.sha256(data).hexdigest():
-        raise Problem("client_id_reused", "This client_id names another photo: choose a new one.", status=409)
+        raise Problem(
+            "client_id_reused", _("This client_id names another photo: choose a new one."), status=409
+        )
     return photo
 
 
 def _consent_that_allows(participant: Participant) -> Consent:
     consent = consent_in_force(participant)
     if consent is None:
-        raise Problem("consent_required", "Read the consent text and agree to it first.", status=403)
+        raise consent_required()
     if not consent.train:
         raise Problem(
-            "consent_revoked", "You have taken your consent back: agree again to send photos.", status=403
+            "consent_revoked", _("You have taken your consent back: agree again to send photos."), status=403
         )
     if consent.text.version != consent_text_current(consent.text.language).version:
-        raise Problem("consent_outdated", "The consent text has changed: read the new one.", status=403)
+        raise Problem("consent_outdated", _("The consent text has changed: read the new one."), status=403)
     return consent
 
 
@@ -164,7 +193,8 @@ def _quota_left(participant: Participant) -> bool:
 def _quota_reached() -> Problem:
     return Problem(
         "quota_reached",
-        f"That were {settings.PHOTOS_PER_DAY} photos today, thank you. Come back tomorrow.",
+        _("That were %(count)d photos today, thank you. Come back tomorrow.")
+        % {"count": settings.PHOTOS_PER_DAY},
         status=429,
     )
 
@@ -182,16 +212,29 @@ def photo_processed(*, photo: Photo, face_found: bool) -> bool:
 def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool = False) -> None:
     """Record on the photo what was decided about it: accepted as a smiley, rejected, or open again."""
     current = Photo.objects.select_for_update().get(pk=photo.pk)
-    if current.accepted_as_id:
-        Smiley.objects.filter(pk=current.accepted_as_id).update(accepted_count=F("accepted_count") - 1)
+    _count_accepted(current, by=-1)
     if accepted_as is not None:
-        Smiley.objects.filter(pk=accepted_as.pk).update(accepted_count=F("accepted_count") + 1)
         state = Photo.State.ACCEPTED
     elif open_again:
         state = Photo.State.IN_REVIEW if current.processed_at else Photo.State.RECEIVED
     else:
         state = Photo.State.REJECTED
     Photo.objects.filter(pk=photo.pk).update(state=state, accepted_as=accepted_as)
+    current.accepted_as = accepted_as
+    _count_accepted(current, by=1)
+
+
+def _count_accepted(photo: Photo, *, by: int) -> None:
+    """Keep the smiley's counts when `photo` becomes accepted as it (by 1), or no longer is (by −1)."""
+    if photo.accepted_as_id is None:
+        return
+    # Locked, so that two photos of one person that are decided at once do not both count as a new person.
+    Smiley.objects.select_for_update().get(pk=photo.accepted_as_id)
+    others = Photo.objects.filter(participant=photo.participant_id, accepted_as=photo.accepted_as_id)
+    people = 0 if others.exclude(pk=photo.pk).exists() else by
+    Smiley.objects.filter(pk=photo.accepted_as_id).update(
+        accepted_count=F("accepted_count") + by, accepted_people=F("accepted_people") + people
+    )
 
 
 @transaction.atomic
@@ -205,8 +248,7 @@ def photo_withdraw(*, photo: Photo, actor: str) -> Tombstone:
         return Tombstone.objects.get(pk=photo.pk)
     tombstone = Tombstone.objects.create(photo_id=current.pk)
     photo_withdrawn.send(sender=Photo, photo=current, tombstone=tombstone)
-    if current.accepted_as_id:
-        Smiley.objects.filter(pk=current.accepted_as_id).update(accepted_count=F("accepted_count") - 1)
+    _count_accepted(current, by=-1)
     files_erase(subject=f"photo:{current.pk}", names=[current.file])
     audit_record(actor=actor, action="photo_withdrawn", subject=f"photo:{current.pk}")
     current.delete()

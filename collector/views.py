@@ -1,16 +1,14 @@
 """The volunteers' pages: parse, call the service, show."""
 
-import uuid
-
+from csp.constants import WASM_UNSAFE_EVAL
+from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -21,17 +19,17 @@ from . import participants
 from .drawing import drawing
 from .expressions import EXPRESSIONS
 from .forms import ConsentForm
-from .models import Consent, Participant, Photo, Smiley, Tombstone
+from .models import Smiley, Tombstone
 from .selectors import (
     collection_progress,
-    consent_in_force,
     consent_text_current,
-    photos_of,
+    consent_that_holds,
+    receipt_wanted,
     smileys_done,
+    smileys_shown,
 )
-from .services import consent_give, participant_withdraw, photo_withdraw
+from .services import consent_give
 
-_PHOTOS_A_PAGE = 60
 _TOMBSTONES_SHOWN = 20
 
 
@@ -40,8 +38,7 @@ _TOMBSTONES_SHOWN = 20
 def landing(request: HttpRequest) -> HttpResponse:
     context = {
         "progress": collection_progress(),
-        "target": settings.COUNT_TARGET,
-        "consented": _consent_that_holds(participants.current(request)) is not None,
+        "consented": consent_that_holds(participants.current(request)) is not None,
         **_operator(),
     }
     return render(request, "collector/landing.html", context)
@@ -71,62 +68,32 @@ def consent(request: HttpRequest) -> HttpResponse:
             response = redirect("booth")
             participants.remember(response, given.participant)
             return response
-    context = {"text": text, "form": form, "in_force": _consent_that_holds(participant), **_operator()}
+    context = {
+        "text": text,
+        "form": form,
+        "in_force": consent_that_holds(participant),
+        "newcomer": participant is None,
+        **_operator(),
+    }
     return render(request, "collector/consent.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
 @never_cache
+@csp_update({"script-src": [WASM_UNSAFE_EVAL]})  # for the network that looks for the face in the preview
 def booth(request: HttpRequest) -> HttpResponse:
     participant = participants.current(request)
-    if _consent_that_holds(participant) is None:
+    if consent_that_holds(participant) is None:
         return redirect("consent")
-    smileys = list(Smiley.objects.offered())
+    smileys = smileys_shown()
     wanted = request.GET.get("smiley", "")
     context = {
         "smileys": smileys,
         "done": smileys_done(participant),
         "wanted": wanted if wanted in {smiley.slug for smiley in smileys} else "",
+        "receipt_wanted": receipt_wanted(participant),
     }
     return render(request, "collector/booth.html", context)
-
-
-@require_safe
-@never_cache
-def my_photos(request: HttpRequest) -> HttpResponse:
-    participant = participants.current(request)
-    if participant is None:
-        return render(request, "collector/my_photos_none.html")
-    photos = Paginator(photos_of(participant), _PHOTOS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"photos": photos, "consent": consent_in_force(participant), "states": Photo.State}
-    return render(request, "collector/my_photos.html", context)
-
-
-@require_POST
-def photo_delete(request: HttpRequest, photo_id: uuid.UUID) -> HttpResponse:
-    participant = participants.current(request)
-    if participant is None:
-        raise Http404
-    photo = get_object_or_404(photos_of(participant), pk=photo_id)
-    photo_withdraw(photo=photo, actor="participant")
-    messages.success(request, _("The photo is gone, and so is everything that was made from it here."))
-    return redirect("my-photos")
-
-
-@require_POST
-def withdraw(request: HttpRequest) -> HttpResponse:
-    participant = participants.current(request)
-    response = redirect("my-photos")
-    if participant is not None:
-        count = participant_withdraw(participant=participant, actor="participant")
-        gone = ngettext(
-            "Done. %(count)d photo and your consent are gone. Thank you for having been here.",
-            "Done. %(count)d photos and your consent are gone. Thank you for having been here.",
-            count,
-        )
-        messages.success(request, gone % {"count": count})
-    participants.forget(response)
-    return response
 
 
 @require_safe
@@ -148,12 +115,11 @@ def smiley_svg(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(drawing(slug, glyph=glyph), content_type="image/svg+xml")
 
 
-def _consent_that_holds(participant: Participant | None) -> Consent | None:
-    """The consent under which this person may send photos now: not revoked, and to the text of today."""
-    given = consent_in_force(participant) if participant is not None else None
-    if given is None or not given.train:
-        return None
-    return given if given.text.version == consent_text_current(given.text.language).version else None
+@require_GET
+@cache_control(public=True, max_age=3600)
+def manifest(request: HttpRequest) -> HttpResponse:
+    """A page and not a static file, for it names icons by their hash."""
+    return render(request, "site.webmanifest", content_type="application/manifest+json")
 
 
 def _operator() -> dict[str, str]:

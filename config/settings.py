@@ -45,7 +45,8 @@ PHOTOS_PER_DAY = env.int("PHOTOS_PER_DAY", default=200)
 UPLOADS_PER_MINUTE = env.int("UPLOADS_PER_MINUTE", default=60)
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=300)
 PARTICIPANTS_PER_HOUR = env.int("PARTICIPANTS_PER_HOUR", default=60)
-COUNT_TARGET = env.int("COUNT_TARGET", default=100)  # accepted photos wanted of each smiley
+RECEIPT_TRIES_PER_HOUR = env.int("RECEIPT_TRIES_PER_HOUR", default=20)
+COUNT_TARGET = env.int("COUNT_TARGET", default=100)  # people wanted with an accepted photo of each smiley
 
 # Intake
 PHOTO_MAX_BYTES = env.int("PHOTO_MAX_BYTES", default=8 * 1024 * 1024)
@@ -273,6 +274,8 @@ REST_FRAMEWORK = {
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "operations.api_errors.exception_handler",
+        "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
+        "export": "10/hour",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
 }

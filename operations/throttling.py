@@ -47,3 +47,9 @@ class ParticipantThrottle(AddressThrottle):
     """How many new participants one address may begin; a school behind one address is many people."""
 
     scope = "participant"
+
+
+class ReceiptThrottle(AddressThrottle):
+    """How many receipt codes one address may try: people mistype, programs guess."""
+
+    scope = "receipt"

@@ -56,6 +56,15 @@ EXPECTED: dict[str, Row] = {
     "GET photos/": EVERYBODY,  # a page of one's own, or one that says that there is none
     "GET photos/<uuid:photo_id>/delete/": (405, 405, 405, 405, 405, 405),
     "POST photos/<uuid:photo_id>/delete/": (404, 302, 404, 404, 404, 404),
+    "GET consent/change/": (405, 405, 405, 405, 405, 405),
+    "POST consent/change/": (404, 302, 302, 404, 404, 404),
+    "GET receipt/": EVERYBODY,
+    "POST receipt/": NEVER,  # a wrong code
+    "GET receipt/new/": (405, 405, 405, 405, 405, 405),
+    "POST receipt/new/": (404, 200, 200, 404, 404, 404),
+    "GET language/": SENT_ON,  # changes nothing
+    "POST language/": SENT_ON,
+    "GET site.webmanifest": EVERYBODY,
     "GET withdraw/": (405, 405, 405, 405, 405, 405),
     "POST withdraw/": SENT_ON,
     "GET privacy/": EVERYBODY,
@@ -82,6 +91,9 @@ EXPECTED: dict[str, Row] = {
     "DELETE api/v1/photos/<uuid:photo_id>/": (403, 204, 404, 403, 403, 403),
     "GET admin/": STAFF,
     "GET admin/login/": (200, 200, 200, 302, 302, 302),
+    "POST api/v1/receipts/": (403, 201, 201, 403, 403, 403),
+    "POST api/v1/receipts/redeem/": (400, 400, 400, 400, 400, 400),  # an empty body; everybody may come back
+    "GET api/v1/me/export/": VOLUNTEERS,
     "POST admin/logout/": STAFF,
     "GET admin/password_change/": STAFF,
     "GET admin/password_change/done/": STAFF,
