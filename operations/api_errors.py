@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -30,13 +31,13 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if isinstance(error, Http404):
-        return Problem("not_found", "There is nothing here, or nothing that you may see.", status=404)
+        return Problem("not_found", _("There is nothing here, or nothing that you may see."), status=404)
     if isinstance(error, PermissionDenied):
-        return Problem("permission_denied", str(error) or "You may not do this.", status=403)
+        return Problem("permission_denied", str(error) or _("You may not do this."), status=403)
     if isinstance(error, exceptions.ValidationError):
         return Problem(
             "validation_failed",
-            "Some fields need another value.",
+            _("Some fields need another value."),
             status=error.status_code,
             errors=error.detail,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
 
 from .problems import Problem, problem_response
 
@@ -15,11 +16,14 @@ logger = logging.getLogger("smielfy.request")
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 _ERRORS = {
-    400: ("bad_request", "The request cannot be read."),
-    404: ("not_found", "There is nothing here."),
-    405: ("method_not_allowed", "This address does not take that method."),
-    413: ("too_large", "That is more than the site accepts at once."),
-    500: ("server_error", "Something broke on our side. Your photos are safe; try again in a minute."),
+    400: ("bad_request", _("The request cannot be read.")),
+    404: ("not_found", _("There is nothing here.")),
+    405: ("method_not_allowed", _("This address does not take that method.")),
+    413: ("too_large", _("That is more than the site accepts at once.")),
+    500: (
+        "server_error",
+        _("Something broke on our side. Your photos are safe; try again in a minute."),
+    ),
 }
 
 
@@ -87,7 +91,7 @@ class ApiProblemMiddleware:
             and response.headers.get("Content-Type", "").startswith("text/html")
         ):
             code, detail = _ERRORS[response.status_code]
-            return problem_response(Problem(code, detail, status=response.status_code))
+            return problem_response(Problem(code, str(detail), status=response.status_code))
         return response
 
 

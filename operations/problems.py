@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure as django_csrf_failure
 
 CONTENT_TYPE = "application/problem+json"
@@ -34,7 +35,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def csrf_problem() -> Problem:
-    return Problem("csrf_failed", "The page is too old: load it again and repeat.", status=403)
+    return Problem("csrf_failed", _("The page is too old: load it again and repeat."), status=403)
 
 
 def problem_body(problem: Problem) -> dict[str, Any]:

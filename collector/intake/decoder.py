@@ -11,13 +11,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.utils.translation import gettext_lazy as _
+
 from operations.problems import Problem
 
 _CHILD = Path(__file__).with_name("child.py")
 _PICTURES_PER_CHILD = 500  # recycled, so that nothing a decoder leaks or corrupts lives long
 _SENTENCES = {
-    "image_unreadable": "The picture is damaged: take or export it again.",
-    "image_costly": "The picture takes too long or too much memory to open: save it again as JPEG.",
+    "image_unreadable": _("The picture is damaged: take or export it again."),
+    "image_costly": _("The picture takes too long or too much memory to open: save it again as JPEG."),
 }
 
 
@@ -36,7 +38,7 @@ class DecoderPool:
         self._arguments = [str(seconds), str(megabytes)]
         self._max_pixels = max_pixels
         self._children: queue.LifoQueue[_Child | None] = queue.LifoQueue()
-        for _ in range(processes):
+        for _child in range(processes):
             self._children.put(None)
         atexit.register(self.close)
 
@@ -132,4 +134,4 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
 
 
 def _problem(code: str) -> Problem:
-    return Problem(code, _SENTENCES[code], status=422)
+    return Problem(code, str(_SENTENCES[code]), status=422)

@@ -3,6 +3,8 @@
 import struct
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from operations.problems import Problem
 
 MAX_SCANS = 100  # a progressive JPEG with thousands of scans takes minutes within any limit of pixels
@@ -21,52 +23,58 @@ def check_headers(data: bytes, limits: Limits) -> None:
     check_length(len(data), limits)
     read_size = next((read for magic, read in _READERS.items() if data.startswith(magic)), None)
     if read_size is None or (read_size is _webp_size and data[8:12] != b"WEBP"):
-        raise Problem("image_type", "Send a JPEG, PNG or WebP picture.", status=415)
+        raise Problem("image_type", _("Send a JPEG, PNG or WebP picture."), status=415)
     try:
         width, height = read_size(data)
     except (struct.error, IndexError):
         raise Problem(
-            "image_unreadable", "The picture is damaged: take or export it again.", status=422
+            "image_unreadable", _("The picture is damaged: take or export it again."), status=422
         ) from None
     check_size(width, height, limits)
 
 
 def check_length(length: int, limits: Limits) -> None:
     if length == 0:
-        raise Problem("image_empty", "The file is empty: choose another one.", status=422)
+        raise Problem("image_empty", _("The file is empty: choose another one."), status=422)
     if length > limits.max_bytes:
-        raise Problem(
-            "image_too_large",
-            f"The file is larger than {limits.max_bytes // 2**20} MB: send a smaller one.",
-            status=413,
-        )
+        too_large = _("The file is larger than %(megabytes)d MB: send a smaller one.")
+        raise Problem("image_too_large", too_large % {"megabytes": limits.max_bytes // 2**20}, status=413)
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         raise Problem(
             "image_dimensions",
-            f"The picture has {width} × {height} pixels: send one of at most {limits.max_side} a side"
-            f" and {limits.max_pixels // 10**6} million in all.",
+            _(
+                "The picture has %(width)d × %(height)d pixels: send one of at most %(side)d a side"
+                " and %(millions)d million in all."
+            )
+            % {
+                "width": width,
+                "height": height,
+                "side": limits.max_side,
+                "millions": limits.max_pixels // 10**6,
+            },
             status=422,
         )
     if min(width, height) < limits.min_side:
         raise Problem(
             "image_too_small",
-            f"The picture has {width} × {height} pixels: send one of at least {limits.min_side} a side.",
+            _("The picture has %(width)d × %(height)d pixels: send one of at least %(side)d a side.")
+            % {"width": width, "height": height, "side": limits.min_side},
             status=422,
         )
 
 
 def _animated() -> Problem:
-    return Problem("image_animated", "The picture moves: send a still one.", status=422)
+    return Problem("image_animated", _("The picture moves: send a still one."), status=422)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     # Inside entropy-coded data 0xFF is always followed by 0x00, so every FFDA out there is a scan.
     if data.count(b"\xff\xda") > MAX_SCANS:
         raise Problem(
-            "image_scans", "The picture is saved in an unusual way: save it again as JPEG.", status=422
+            "image_scans", _("The picture is saved in an unusual way: save it again as JPEG."), status=422
         )
     position = 2
     while True:
