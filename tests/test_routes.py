@@ -73,6 +73,8 @@ EXPECTED: dict[str, Row] = {
     "GET faces/<uuid:face_id>/crop/": OWNER_AND_STAFF,
     "GET admin/review/": STAFF,
     "POST admin/review/": SENT_ON,  # volunteers to the sign-in page, staff to the next photo
+    "GET models/smiley/active.json": EVERYBODY,
+    "GET models/smiley/<int:number>/model.tflite": NEVER,  # of the active model alone, and here it is a candidate
     "GET admin/training/models/<int:pk>/confusion.png": MANAGERS,
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/datasets/<int:number>/manifest.jsonl": MANAGERS,

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from . import views
+from . import live, views
 
 urlpatterns = [
     path(
@@ -15,4 +15,6 @@ urlpatterns = [
         admin.site.admin_view(views.manifest),
         name="dataset-manifest",
     ),
+    path("models/smiley/active.json", live.active, name="live-model"),
+    path("models/smiley/<int:number>/model.tflite", live.model_file, name="live-model-file"),
 ]
