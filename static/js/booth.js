@@ -6,15 +6,18 @@
 //   </div>
 
 import { Problem, getJson, sendForm } from "./api.js";
-import { Camera, CameraFailure } from "./camera.js";
-import { countdown, pause } from "./countdown.js";
+import { CameraFailure } from "./camera.js";
+import { copyLink, pageAddress } from "./copy-link.js";
 import { FrameTray } from "./frame-tray.js";
 import { guardLeaving } from "./leave-guard.js";
+import { noticeOffline } from "./offline-notice.js";
 import { Outbox } from "./outbox.js";
-import { drawStill, encode, fromFile } from "./picture.js";
+import { fromFile } from "./picture.js";
 import { PromptCard } from "./prompt-card.js";
 import { Seventeen } from "./seventeen.js";
+import { Stage } from "./stage.js";
 import { UploadQueue } from "./upload-queue.js";
+import { browserKind, insideAnotherApp, properBrowser } from "./visitor.js";
 import { words } from "./words.js";
 
 const KEYS = {
@@ -25,7 +28,7 @@ const KEYS = {
 class Booth {
   #root;
   #say = words();
-  #camera;
+  #stage;
   #tray;
   #queue;
   #outbox;
@@ -34,12 +37,16 @@ class Booth {
   #smiley = null; // the one being imitated
   #skipped = new Set();
   #sent = new Set(); // the server may not know yet
-  #shooting = null; // AbortController of the countdown
+  #away = false; // the camera went off because nobody looked, and comes back by itself
   #asked = 0; // counts the questions for a prompt: only the answer to the newest is shown
   #actions = {
     open: () => this.#openCamera(),
     close: () => this.#closeCamera(),
     shoot: () => this.#shoot(),
+    switch: () => this.#openCamera(this.#stage.other),
+    guide: () => this.#stage.guide(),
+    live: () => this.#stage.toggleLive(),
+    copy: (button) => this.#copy(button.closest("[data-take-along]")),
     again: () => this.#openCamera(),
     send: () => this.#send(),
     skip: () => this.#skip(),
@@ -50,7 +57,12 @@ class Booth {
   constructor(root) {
     this.#root = root;
     const find = (name) => root.querySelector(`[data-${name}]`);
-    this.#camera = new Camera(find("preview"), { onLost: () => this.#fail("lost") });
+    this.#stage = new Stage(find("stage"), root.dataset, {
+      say: this.#say,
+      onLost: () => (document.hidden ? this.#leave() : this.#fail("lost")),
+      onChoose: (wish) => this.#openCamera(wish),
+      smiley: () => this.#smiley,
+    });
     this.#tray = new FrameTray(find("frames"), find("frame"), { say: this.#say, onChange: (n) => this.#countKept(n) });
     this.#queue = new UploadQueue({ send: (item, onProgress) => this.#upload(item, onProgress) });
     this.#seventeen = new Seventeen(find("seventeen"), { say: this.#say, onChoose: (smiley) => this.#choose(smiley) });
@@ -60,13 +72,15 @@ class Booth {
       examplesUrl: root.dataset.examplesUrl,
     });
 
-    root.addEventListener("click", (event) => this.#act(event.target.closest("[data-action]")?.dataset.action));
+    root.addEventListener("click", (event) => this.#act(event.target.closest("[data-action]")));
     root.addEventListener("change", (event) => this.#pick(event.target.closest("[data-picture]")));
     document.addEventListener("keydown", (event) => this.#press(event));
     // A camera nobody looks at is off: in another tab, behind a locked screen, on the way out.
-    document.addEventListener("visibilitychange", () => document.hidden && this.#closeCamera("away"));
-    window.addEventListener("pagehide", () => this.#closeCamera());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#leave() : this.#comeBack()));
+    window.addEventListener("pagehide", () => this.#leave());
     guardLeaving(() => this.#queue.unsent > 0);
+    noticeOffline(find("offline"));
+    this.#addressBrowser();
   }
 
   start() {
@@ -97,13 +111,8 @@ class Booth {
     note.textContent = key ? this.#say(key) : "";
   }
 
-  #hint(key) {
-    this.#root.querySelector("[data-hint]").textContent = this.#say(key);
-  }
-
   #fail(kind) {
-    this.#stopShooting();
-    this.#camera.stop();
+    this.#stage.close();
     for (const problem of this.#root.querySelectorAll("[data-problem]")) problem.hidden = problem.dataset.problem !== kind;
     this.#show("problem", { focus: false });
     this.#root.querySelector(`[data-problem="${kind}"] h1`).focus();
@@ -112,8 +121,7 @@ class Booth {
   // --- prompts
 
   async #nextPrompt(wanted = null) {
-    this.#stopShooting();
-    this.#camera.stop();
+    this.#stage.close();
     const asked = ++this.#asked;
     const url = new URL(this.#root.dataset.promptsUrl, location.href);
     url.searchParams.set("skipped", [...this.#skipped, ...this.#sent].join(","));
@@ -165,70 +173,54 @@ class Booth {
 
   // --- the camera
 
-  async #openCamera() {
+  async #openCamera(wish) {
     this.#tray.clear();
-    this.#hint("hint");
+    this.#away = false;
     try {
-      if (await this.#camera.start()) this.#show("camera");
+      if (await this.#stage.open(wish)) this.#show("camera", { focus: this.#state !== "camera" });
     } catch (failure) {
-      this.#fail(failure instanceof CameraFailure ? failure.kind : "failed");
+      const kind = failure instanceof CameraFailure ? failure.kind : "failed";
+      this.#fail(insideAnotherApp() && kind !== "busy" ? "app" : kind);
     }
   }
 
   #closeCamera(note = "") {
     const shown = this.#state === "camera";
-    this.#stopShooting();
-    this.#camera.stop();
+    this.#stage.close();
     if (!shown) return;
     this.#show("prompt");
     this.#note(note);
   }
 
-  #stopShooting() {
-    this.#shooting?.abort();
-    this.#shooting = null;
-    delete this.#root.dataset.shooting;
+  #leave() {
+    this.#away ||= this.#state === "camera";
+    this.#closeCamera("away");
+  }
+
+  #comeBack() {
+    if (this.#away && this.#state === "prompt") this.#openCamera();
   }
 
   async #shoot() {
-    if (this.#state !== "camera" || this.#shooting) return;
-    const shooting = (this.#shooting = new AbortController());
-    this.#root.dataset.shooting = "";
-    this.#hint("hint-hold");
-    if (!(await countdown(this.#root.querySelector("[data-countdown]"), shooting.signal))) return;
-    const stills = await this.#burst(shooting.signal);
-    if (shooting.signal.aborted) return;
-    this.#stopShooting();
-    this.#camera.stop();
-    this.#tray.show(await Promise.all(stills.map(encode)));
+    if (this.#state !== "camera") return;
+    const stills = await this.#stage.shoot();
+    if (!stills) return;
+    this.#tray.show(stills);
     this.#show("choose");
-  }
-
-  async #burst(signal) {
-    const video = this.#root.querySelector("[data-preview]");
-    const flash = this.#root.querySelector("[data-flash]");
-    const stills = [];
-    for (let left = Number(this.#root.dataset.burst); left > 0 && !signal.aborted; left -= 1) {
-      stills.push(drawStill(video, video.videoWidth, video.videoHeight));
-      flash.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 200, easing: "ease-out" });
-      if (left > 1) await pause(Number(this.#root.dataset.burstGap), signal);
-    }
-    return stills;
   }
 
   async #pick(input) {
     const file = input?.files[0];
     if (!file) return;
     input.value = ""; // so that the same picture can be chosen again
-    this.#stopShooting();
-    this.#camera.stop();
+    this.#stage.close();
     let blob;
     try {
       blob = await fromFile(file);
     } catch {
       return this.#fail("unreadable");
     }
-    this.#tray.show([blob]);
+    this.#tray.show([{ blob, liveScore: null }]);
     this.#show("choose");
   }
 
@@ -244,7 +236,7 @@ class Booth {
     const kept = this.#tray.kept;
     if (this.#state !== "choose" || kept.length === 0) return;
     this.#outbox.clear();
-    for (const blob of kept) this.#queue.add({ blob, smiley: this.#smiley.slug });
+    for (const still of kept) this.#queue.add({ ...still, smiley: this.#smiley.slug });
     this.#sent.add(this.#smiley.slug);
     this.#skipped.delete(this.#smiley.slug);
     this.#tray.clear();
@@ -256,20 +248,36 @@ class Booth {
     form.set("image", item.blob, "photo.jpg");
     form.set("smiley", item.smiley);
     form.set("client_id", item.clientId);
+    if (item.liveScore !== null) form.set("live_score", item.liveScore.toFixed(4));
     const { csrf, photosUrl } = this.#root.dataset;
     const photo = await sendForm(photosUrl, form, { csrf, onProgress });
     return { ...photo, url: `${photosUrl}${photo.id}/` };
   }
 
+  // --- words for this very browser
+
+  #addressBrowser() {
+    const kind = browserKind();
+    for (const part of this.#root.querySelectorAll("[data-browser]")) part.hidden = part.dataset.browser !== kind;
+    for (const part of this.#root.querySelectorAll("[data-browser-name]")) part.textContent = properBrowser();
+    for (const field of this.#root.querySelectorAll("[data-link]")) field.value = pageAddress();
+    this.#root.querySelector("[data-in-app]").hidden = !insideAnotherApp();
+  }
+
+  async #copy(part) {
+    const copied = await copyLink(part.querySelector("[data-link]"));
+    part.querySelector("[data-copied]").textContent = this.#say(copied ? "copied" : "copy-by-hand");
+  }
+
   // --- buttons and keys
 
-  #act(name) {
-    if (name) this.#actions[name]();
+  #act(button) {
+    if (button) this.#actions[button.dataset.action](button);
   }
 
   #press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const control = event.target.closest("a, button, input, summary");
+    const control = event.target.closest("a, button, input, select, summary");
     // Space and Enter on a control mean that control.
     if (control && (event.key === " " || event.key === "Enter")) return;
     const action = KEYS[this.#state]?.[event.key];

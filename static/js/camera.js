@@ -1,11 +1,11 @@
 // A camera that never stays on by accident: stop() ends every track, also of a stream that arrives after it.
 //
 //   const camera = new Camera(video, { onLost: () => … });
-//   await camera.start();   // throws CameraFailure with a kind the page has words for
+//   await camera.start({ deviceId, facingMode });   // throws CameraFailure with a kind the page has words for
 //   camera.stop();
 
 export class CameraFailure extends Error {
-  // kind: "denied" | "none" | "busy" | "insecure" | "failed"
+  // kind: "denied" | "none" | "busy" | "constraints" | "insecure" | "failed"
   constructor(kind, cause) {
     super(kind, { cause });
     this.kind = kind;
@@ -20,9 +20,10 @@ const KINDS = {
   NotReadableError: "busy",
   TrackStartError: "busy",
   AbortError: "busy",
+  OverconstrainedError: "constraints",
 };
 
-const WISHES = { audio: false, video: { facingMode: "user", width: { ideal: 1920 }, height: { ideal: 1080 } } };
+const SIZE = { width: { ideal: 1920 }, height: { ideal: 1080 } };
 
 export class Camera {
   #video;
@@ -39,11 +40,17 @@ export class Camera {
     return this.#stream !== null;
   }
 
+  // What the running camera says of itself: { deviceId, facingMode, … }.
+  get facts() {
+    return this.#stream?.getVideoTracks()[0]?.getSettings() ?? {};
+  }
+
   // Resolves to false when stop() was called meanwhile.
-  async start() {
+  async start({ deviceId, facingMode = "user" } = {}) {
     this.stop();
     const attempt = ++this.#attempt;
-    const stream = await this.#ask();
+    const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode };
+    const stream = await this.#ask({ audio: false, video: { ...which, ...SIZE } });
     if (attempt !== this.#attempt) {
       endTracks(stream);
       return false;
@@ -75,17 +82,14 @@ export class Camera {
     this.#video.srcObject = null;
   }
 
-  async #ask() {
+  async #ask(wishes) {
     if (!window.isSecureContext) throw new CameraFailure("insecure");
     if (!navigator.mediaDevices?.getUserMedia) throw new CameraFailure("none");
     try {
-      return await navigator.mediaDevices.getUserMedia(WISHES);
+      return await navigator.mediaDevices.getUserMedia(wishes);
     } catch (error) {
-      if (error.name === "OverconstrainedError") {
-        return navigator.mediaDevices.getUserMedia({ audio: false, video: true }).catch((second) => {
-          throw new CameraFailure(KINDS[second.name] ?? "none", second);
-        });
-      }
+      // The chosen one may be gone, or fit no wish: then any will do.
+      if (error.name === "OverconstrainedError" && wishes.video !== true) return this.#ask({ ...wishes, video: true });
       throw new CameraFailure(KINDS[error.name] ?? "failed", error);
     }
   }

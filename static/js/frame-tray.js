@@ -17,13 +17,15 @@ export class FrameTray {
     this.#onChange = onChange;
   }
 
+  // The stills that stay, as they were given.
   get kept() {
-    return this.#frames.filter((frame) => frame.kept).map((frame) => frame.blob);
+    return this.#frames.filter((frame) => frame.kept).map((frame) => frame.still);
   }
 
-  show(blobs) {
+  // stills: [{ blob, … }]
+  show(stills) {
     this.clear();
-    this.#frames = blobs.map((blob, index) => this.#frame(blob, index));
+    this.#frames = stills.map((still, index) => this.#frame(still, index));
     this.#holder.replaceChildren(...this.#frames.map((frame) => frame.button));
     this.#onChange(this.kept.length);
   }
@@ -42,9 +44,9 @@ export class FrameTray {
     this.#holder.replaceChildren();
   }
 
-  #frame(blob, index) {
+  #frame(still, index) {
     const button = this.#template.content.firstElementChild.cloneNode(true);
-    const frame = { blob, button, kept: true, address: URL.createObjectURL(blob) };
+    const frame = { still, button, kept: true, address: URL.createObjectURL(still.blob) };
     button.querySelector("img").src = frame.address;
     button.querySelector("kbd").textContent = String(index + 1);
     button.addEventListener("click", () => this.toggle(index));

@@ -9,7 +9,9 @@ export function drawStill(source, width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
-  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high"; // a phone's 50 megapixels would flicker otherwise
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
@@ -19,12 +21,18 @@ export function encode(canvas) {
   });
 }
 
-// Throws where the browser cannot decode the file.
+// Throws where the browser cannot decode the file. Through an image element, for that turns pictures upright in every
+// browser, decodes HEIC wherever the system can, and need not hold all of a large picture's pixels.
 export async function fromFile(file) {
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
   try {
-    return await encode(drawStill(bitmap, bitmap.width, bitmap.height));
+    await new Promise((resolve, reject) => {
+      image.addEventListener("load", resolve);
+      image.addEventListener("error", () => reject(new Error("The browser cannot decode this picture.")));
+    });
+    return await encode(drawStill(image, image.naturalWidth, image.naturalHeight));
   } finally {
-    bitmap.close();
+    URL.revokeObjectURL(image.src);
   }
 }

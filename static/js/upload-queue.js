@@ -3,7 +3,7 @@
 //
 //   const queue = new UploadQueue({ send: (item, onProgress) => … });
 //   queue.addEventListener("change", ({ detail: item }) => …);
-//   queue.add({ blob, smiley: "tongue" });
+//   queue.add({ blob, smiley: "tongue", liveScore: 0.87 });
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
@@ -19,6 +19,7 @@ export class UploadQueue extends EventTarget {
     this.#send = send;
     this.#atOnce = atOnce;
     window.addEventListener("online", () => this.#hurry());
+    window.addEventListener("offline", () => this.#tell());
   }
 
   // How many would be lost if the page closed now.
@@ -26,8 +27,9 @@ export class UploadQueue extends EventTarget {
     return this.#items.filter((item) => item.state !== "sent" && item.state !== "refused").length;
   }
 
-  add({ blob, smiley }) {
-    const item = { clientId: crypto.randomUUID(), blob, smiley, state: "waiting", loaded: 0, tries: 0, photo: null };
+  add({ blob, smiley, liveScore = null }) {
+    const clientId = crypto.randomUUID();
+    const item = { clientId, blob, smiley, liveScore, state: "waiting", loaded: 0, tries: 0, photo: null };
     this.#items.push(item);
     this.#changed(item);
     this.#fill();
@@ -79,6 +81,11 @@ export class UploadQueue extends EventTarget {
     for (const item of this.#items) {
       if (item.state === "resting" && item.problem.status === 0) this.#wake(item);
     }
+  }
+
+  // What waits does so for another reason now.
+  #tell() {
+    for (const item of this.#items) if (item.state === "resting") this.#changed(item);
   }
 
   #changed(item) {
