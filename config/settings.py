@@ -198,7 +198,8 @@ _npm = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     *([("vendor/simpledotcss", _npm / "simpledotcss")] if (_npm / "simpledotcss").is_dir() else []),
-    *([("vendor", _npm / ".published")] if (_npm / ".published").is_dir() else []),  # by operations/launch/publish.sh
+    # by operations/launch/publish.sh
+    *([("vendor", _npm / ".published")] if (_npm / ".published").is_dir() else []),
 ]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
