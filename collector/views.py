@@ -2,8 +2,6 @@
 
 from csp.constants import WASM_UNSAFE_EVAL
 from csp.decorators import csp_update
-from csp.constants import WASM_UNSAFE_EVAL
-from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
