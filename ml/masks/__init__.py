@@ -1,0 +1,1 @@
+"""Face masks drawn onto photos: cut, cloth, fit and light, all by the program."""
