@@ -1,4 +1,4 @@
-"""The command line of the library: ``python -m ml faces|train|evaluate|predict``.
+"""The command line of the library: ``python -m ml faces|train|evaluate|predict|annotate-video``.
 
 With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error.
 Exit codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ml import video_command
 from ml.artifacts import ArtifactError, read_artifact
 from ml.config import ConfigError, TrainConfig
 from ml.data.manifest import DataError
@@ -87,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("pictures", nargs="+", metavar="PICTURE")
     predict.add_argument("--json", action="store_true", help="one JSON line a picture")
     predict.set_defaults(run=_predict)
+
+    annotate = commands.add_parser("annotate-video", help="draw faces, keypoints and smileys into a video")
+    video_command.add_arguments(annotate)
+    annotate.set_defaults(run=video_command.run)
     return parser
 
 
