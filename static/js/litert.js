@@ -13,9 +13,10 @@ const RELAXED_SIMD = Uint8Array.of(
   ...[65, 2, 253, 15, 253, 128, 2, 11],
 );
 
+let loading = null; // the runtime is one for the whole page
+
 export class LiteRt {
   #addresses;
-  #loading = null;
 
   constructor({ litert, litertWasm, litertCompat, litertCompatWasm }) {
     const modern = globalThis.WebAssembly?.validate(RELAXED_SIMD);
@@ -29,11 +30,11 @@ export class LiteRt {
   }
 
   #load() {
-    this.#loading ??= this.#start().catch((error) => {
-      this.#loading = null; // the network may be back the next time
+    loading ??= this.#start().catch((error) => {
+      loading = null; // the network may be back the next time
       throw error;
     });
-    return this.#loading;
+    return loading;
   }
 
   async #start() {
