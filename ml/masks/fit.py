@@ -175,6 +175,14 @@ def _joined(blocks: list[Array]) -> Array:
 
 
 @cache
+def margin() -> NDArray[np.bool_]:
+    """Which triangles of a cut's grid are its margin: where the face turns away they fold behind the mask."""
+    cell = np.zeros((ROWS - 1, COLUMNS - 1), dtype=bool)
+    cell[[0, -1]] = cell[:, [0, -1]] = True
+    return np.concatenate([cell.ravel(), cell.ravel()])
+
+
+@cache
 def topology(family: str, occluded: bool) -> tuple[tuple[NDArray[np.int32], ...], Array]:
     """(triangles int32 [T, 3] of each body, each vertex' column and row in the atlas float32 [V, 2]) of a cut.
 

@@ -198,7 +198,7 @@ def _white(image: Picture, sheet: FaceSheet, skin: Array, mean: float) -> tuple[
     colour = 0.0 if grey else float(np.clip(spread / 0.5, 0.25, 1.0))
     cast = np.clip(np.log(np.maximum(skin, 1e-4) / luma / _SKIN), -0.5, 0.5)
     cast -= float(cast @ _LUMA)
-    tint = np.exp(0.28 * cast) if not grey else np.ones(3)
+    tint = np.exp(0.18 * cast) if not grey else np.ones(3)
     return np.asarray(tint * level * mean / max(luma, 1e-4), dtype=np.float32), colour
 
 
@@ -242,9 +242,21 @@ def measure_grain(image: Picture, mesh: NDArray[np.float64]) -> tuple[float, flo
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     noise = float(np.median(np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel)[::2, ::2]))) / 0.6745 / 6
     # Lashes and sharpened skin pass for noise, so not all of it is believed.
-    return blur, min(0.75 * noise, 4.0)
+    return blur, min(0.6 * noise, 4.0)
 
 
 def _gradient(grey: Array) -> Array:
     dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     return np.ascontiguousarray(cv2.magnitude(dx, dy)[1:-1:2, 1:-1:2], np.float32)
+
+
+_AROUND = np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1)], np.float32)
+
+
+def luma_around(image: Picture, points: Array, reach: float) -> Array:
+    """Linear luma [N] of the photo, averaged over nine places within ``reach`` pixels of ``points`` [N, 2]."""
+    around = points[:, None] + np.float32(reach) * _AROUND
+    x = np.clip(around[..., 0].astype(np.int32), 0, image.shape[1] - 1)
+    y = np.clip(around[..., 1].astype(np.int32), 0, image.shape[0] - 1)
+    luma = (image[y, x].astype(np.float32) @ _LUMA).sum(axis=1) / (255 * len(_AROUND))
+    return np.asarray(luma * luma, dtype=np.float32)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.masks.cuts import COLUMNS
-from ml.masks.fit import Fitted, topology
-from ml.masks.light import Light
+from ml.masks.fit import Fitted, margin, topology
+from ml.masks.light import Light, luma_around
 from ml.masks.raster import draw
-from ml.masks.straps import Ribbon
+from ml.masks.straps import UNDER_MASK, Ribbon
 from ml.masks.styles import Colour, MaskStyle
 from ml.masks.surface import sample
 from ml.masks.templates import LEVELS, SLOPE_UNIT, Template, template
@@ -137,7 +137,9 @@ def _seen(
     every = np.concatenate([fitted.vertices, fitted.occluder]) if len(fitted.occluder) else fitted.vertices
     vertices = every - np.array([*corner, 0], np.float32)
     coarse = math.ceil(max(height, width) / _DRAWN_SIDE)
-    first_body = _one_body(vertices, atlas, bodies[0], lit, coarse, height, width, deep=len(bodies) > 1)
+    first_body = _one_body(
+        vertices, atlas, bodies[0], lit, coarse, height, width, deep=len(bodies) > 1, beneath=margin()
+    )
     column, row, depth, covered, planes = first_body
     for triangles in bodies[1:]:
         # Drawn in a window of its own, and put in where it is nearer: coordinates are never mixed between bodies.
@@ -171,13 +173,14 @@ def _one_body(
     width: int,
     *,
     deep: bool = True,
+    beneath: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, Array, Array, Array, list[Array]]:
     """(column, row, depth, share covered, planes of ``lit``), drawn on every ``coarse``-th pixel and enlarged."""
     if coarse > 1:
         half = np.array([0.5, 0.5, 0], np.float32)
         vertices = (vertices + half) / coarse - half
     size = math.ceil(height / coarse), math.ceil(width / coarse)
-    seen = draw(vertices, atlas, triangles, *size, deep=deep)
+    seen = draw(vertices, atlas, triangles, *size, deep=deep, beneath=beneath)
     maps = [seen.column, seen.row, *([seen.depth] if deep else [])]
     covered = np.isfinite(seen.depth).astype(np.float32)
     if coarse > 1 and covered.any():
@@ -243,44 +246,46 @@ def paint_straps(
         return
     height, width = layer.alpha.shape
     moved = np.array(corner, np.float32)
-    every = [
+    upper, lower, normals = (
         np.concatenate(parts) for parts in zip(*((r.upper, r.lower, r.normals) for r in ribbons), strict=True)
-    ]
-    bright = light.on(every[2])
-    dark = _dark((every[0] + every[1]) / 2 - moved, part, scale) < 0.30 * light.skin * bright
-    dye, zoom, first = _dye(style.strap, light), 3, 0
+    )
+    bright = light.on(normals)
+    dark = luma_around(part, (upper + lower) / 2 - moved, max(0.03 * scale, 1.0)) < 0.30 * light.skin * bright
+    dye, zoom = _dye(style.strap, light), 3
+    # The straps of one side lie beside each other in the same light: they are painted in one go.
+    outlines: dict[bool, list[Array]] = {False: [], True: []}
+    shades: dict[bool, list[float]] = {False: [], True: []}
+    first = 0
     for ribbon in ribbons:
-        hair = dark[first : first + len(ribbon.upper)]
-        hair[:4] = False  # these points lie under the mask
+        last = first + len(ribbon.upper)
+        hair = dark[first:last]
+        hair[:UNDER_MASK] = False
         end = int(hair.argmax()) if hair.any() else len(hair)
-        rgb = _shoulder(dye * np.float32(0.92 * bright[first : first + end].mean()))
-        first += len(hair)
-        outline = np.concatenate([ribbon.upper[:end], ribbon.lower[:end][::-1]]) - moved
-        low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 2, 0)
-        high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 3, (width, height))
-        columns, rows = (high - low).tolist()
-        if columns < 1 or rows < 1:
+        side = bool(normals[first, 0] > normals[last - 1, 0])
+        outlines[side].append(np.concatenate([ribbon.upper[:end], ribbon.lower[:end][::-1]]) - moved)
+        shades[side].append(float(bright[first : first + end].mean()))
+        first = last
+    for side, shapes in outlines.items():
+        if not shapes:
             continue
-        large = np.zeros((rows * zoom, columns * zoom), np.uint8)
-        at = ((outline - low + 0.5) * zoom - 0.5) * 16
-        cv2.fillPoly(large, [np.round(at).astype(np.int32)], 255, lineType=cv2.LINE_8, shift=4)
-        cover = cv2.resize(large, (columns, rows), interpolation=cv2.INTER_AREA) * np.float32(1 / 255)
-        inside = np.s_[low[1] : high[1], low[0] : high[0]]
+        every = np.concatenate(shapes)
+        left, top = (max(math.floor(v) - 2, 0) for v in every.min(axis=0).tolist())
+        right, bottom = (
+            min(math.ceil(v) + 3, end)
+            for v, end in zip(every.max(axis=0).tolist(), (width, height), strict=True)
+        )
+        if right <= left or bottom <= top:
+            continue
+        large = np.zeros(((bottom - top) * zoom, (right - left) * zoom), np.uint8)
+        for shape in shapes:
+            at = ((shape - (left - 0.5, top - 0.5)) * zoom - 0.5) * 16
+            cv2.fillPoly(large, [np.round(at).astype(np.int32)], 255, lineType=cv2.LINE_8, shift=4)
+        cover = cv2.resize(large, (right - left, bottom - top), interpolation=cv2.INTER_AREA) * np.float32(
+            1 / 255
+        )
+        rgb = _shoulder(dye * np.float32(0.92 * sum(shades[side]) / len(shades[side])))
+        inside = np.s_[top:bottom, left:right]
         clear = 1 - cover
-        for k in range(3):
-            layer.colours[k][inside] *= clear
-            layer.colours[k][inside] += cover * rgb[k]
-        layer.alpha[inside] *= clear
-        layer.alpha[inside] += cover
-
-
-_AROUND = np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1)], np.float32)
-
-
-def _dark(points: Array, part: Picture, scale: float) -> Array:
-    """The photo's linear luma around ``points`` [N, 2]."""
-    around = points[:, None] + np.float32(max(0.03 * scale, 1.0)) * _AROUND
-    x = np.clip(around[..., 0].astype(np.int32), 0, part.shape[1] - 1)
-    y = np.clip(around[..., 1].astype(np.int32), 0, part.shape[0] - 1)
-    luma = (part[y, x].astype(np.float32) @ _LUMA).sum(axis=1) / (255 * len(_AROUND))
-    return np.asarray(luma * luma, dtype=np.float32)
+        for plane, colour in zip((*layer.colours, layer.alpha), (*rgb.tolist(), 1.0), strict=True):
+            plane[inside] *= clear
+            plane[inside] += cover * np.float32(colour)

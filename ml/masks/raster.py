@@ -38,7 +38,14 @@ def grid_triangles(rows: int, columns: int, first: int = 0) -> NDArray[np.int32]
 
 
 def draw(
-    vertices: Array, atlas: Array, triangles: NDArray[np.int32], height: int, width: int, *, deep: bool = True
+    vertices: Array,
+    atlas: Array,
+    triangles: NDArray[np.int32],
+    height: int,
+    width: int,
+    *,
+    deep: bool = True,
+    beneath: NDArray[np.bool_] | None = None,
 ) -> Visible:
     """Draw one sheet or body into a picture of this size.
 
@@ -49,6 +56,7 @@ def draw(
         atlas: float32 [V, 2], each vertex' column and row in the atlas.
         triangles: int32 [T, 3], any way round.
         height, width: of the picture.
+        beneath: [T], triangles that are hidden by all others, whatever their depth.
         deep: whether the depth is wanted; else it is 0 wherever something is seen.
     """
     # Corner by corner as rows: NumPy is slow at going over a last axis of three.
@@ -60,7 +68,10 @@ def draw(
     seen = (np.abs(area) > 1e-3) & (bottom >= top) & (_most(x) >= 0) & (_least(x) <= width - 1)
     kept = np.flatnonzero(seen)
     # Far ones first, so that near ones are written over them.
-    kept = kept[np.argsort(-(z[0] + z[1] + z[2])[kept], kind="stable")]
+    order = -(z[0] + z[1] + z[2])
+    if beneath is not None:
+        order[beneath] -= 1e7
+    kept = kept[np.argsort(order[kept], kind="stable")]
     x, y, z = x[:, kept], y[:, kept], z[:, kept]
     area, top, turned = area[kept], top[kept], turned[kept]
     count = bottom[kept] - top + 1

@@ -16,6 +16,8 @@ Array = NDArray[np.floating[Any]]
 
 #: Points of a strap, evenly along its path.
 _STRAP_POINTS = 14
+#: So many of them lie under the mask.
+UNDER_MASK = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,6 @@ def ribbons(sheet: FaceSheet, family: str, drop: float, tilt: float, turn: float
         # Skin that turns away at the cheek's outline hides the rest of the strap.
         hidden = normals[k, :, 2] > -0.04
         end = int(hidden.argmax()) if hidden.any() else _STRAP_POINTS
-        if end >= 2:
+        if end > UNDER_MASK:
             ribbons.append(Ribbon(upper[k, :end], lower[k, :end], normals[k, :end]))
     return ribbons
