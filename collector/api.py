@@ -137,6 +137,7 @@ class PhotosView(ListAPIView[Photo]):
             smiley=_uploaded_smiley(request),
             client_id=_uploaded_client_id(request),
             data=_uploaded_image(request),
+            live_score=_uploaded_live_score(request),
         )
         return Response(serializers.PhotoSerializer(photo).data, status=201 if new else 200)
 
@@ -162,6 +163,15 @@ def _uploaded_image(request: Request) -> bytes:
     if image is None:
         raise Problem("image_missing", _("Send the picture as a file in the field image."))
     return bytes(image.read())
+
+
+def _uploaded_live_score(request: Request) -> float | None:
+    """A fact on the side: what is no share is left out, and no photo is refused for it."""
+    try:
+        score = float(request.POST.get("live_score", ""))
+    except ValueError:
+        return None
+    return score if 0 <= score <= 1 else None
 
 
 class ReceiptsView(APIView):

@@ -207,6 +207,11 @@ class Photo(models.Model):
     upload_sha256 = models.CharField(
         max_length=64, help_text="Of what was sent; tells a repeat from a mix-up."
     )
+    live_score = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="What the live model in the sender's browser saw of the prompt, 0 to 1; never a label.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
 
@@ -224,6 +229,10 @@ class Photo(models.Model):
                 condition=models.Q(state="accepted", accepted_as__isnull=False)
                 | (~models.Q(state="accepted") & models.Q(accepted_as__isnull=True)),
                 name="photo_accepted_as_smiley",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(live_score=None) | models.Q(live_score__range=(0, 1)),
+                name="photo_live_score_is_a_share",
             ),
         ]
         indexes = [

@@ -61,6 +61,7 @@ class PhotoUploadSerializer(serializers.Serializer[Any]):
     image = serializers.FileField()
     smiley = serializers.SlugField()
     client_id = serializers.UUIDField()
+    live_score = serializers.FloatField(required=False, min_value=0, max_value=1)
 
 
 class PhotoSerializer(serializers.ModelSerializer[Photo]):
@@ -71,7 +72,17 @@ class PhotoSerializer(serializers.ModelSerializer[Photo]):
 
     class Meta:
         model = Photo
-        fields = ("id", "client_id", "smiley", "state", "state_text", "accepted_as", "created_at", "image")
+        fields = (
+            "id",
+            "client_id",
+            "smiley",
+            "state",
+            "state_text",
+            "accepted_as",
+            "live_score",
+            "created_at",
+            "image",
+        )
 
     @extend_schema_field(serializers.CharField())
     def get_image(self, photo: Photo) -> str:

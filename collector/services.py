@@ -85,7 +85,12 @@ def consent_required() -> Problem:
 
 
 def photo_submit(
-    *, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes
+    *,
+    participant: Participant,
+    smiley: Smiley,
+    client_id: uuid.UUID,
+    data: bytes,
+    live_score: float | None = None,
 ) -> tuple[Photo, bool]:
     """Take in a volunteer's upload. Returns the photo, and whether it is new.
 
@@ -97,7 +102,9 @@ def photo_submit(
         return repeated, False
     if not room:
         raise _quota_reached()
-    return _photo_store(participant, smiley, client_id, data, consent=consent, import_batch=None)
+    return _photo_store(
+        participant, smiley, client_id, data, consent=consent, import_batch=None, live_score=live_score
+    )
 
 
 def photo_import(
@@ -117,6 +124,7 @@ def _photo_store(
     *,
     consent: Consent | None,
     import_batch: ImportBatch | None,
+    live_score: float | None = None,
 ) -> tuple[Photo, bool]:
     picture = clean_picture(data)
     now = timezone.now()
@@ -126,6 +134,7 @@ def _photo_store(
         client_id=client_id,
         consent=consent,
         import_batch=import_batch,
+        live_score=live_score,
         created_at=now,
         width=picture.width,
         height=picture.height,

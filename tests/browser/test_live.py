@@ -184,6 +184,8 @@ def test_the_score_is_shown_and_sent_with_the_photo(visit: Visit, browser: Brows
     expect(page.get_by_role("heading", name="Sent. Thank you!")).to_be_visible()
     score = float(page.evaluate("() => window.sent.live_score"))
     assert 0 < score < 1
+    (kept,) = page.request.get("/api/v1/photos/").json()["results"]
+    assert kept["live_score"] == pytest.approx(score)
 
 
 def test_a_smiley_that_the_model_does_not_know_has_no_score(
