@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import jpeg
 
 from .conftest import agree
+from .test_guidance import SAVES_DATA, open_camera
+from .test_pages import _violations
 from .test_volunteer import ALL_ENDED, WATCH_STREAMS, _choose_picture
 
 pytestmark = pytest.mark.stack
@@ -43,11 +45,6 @@ HIDE = """(hidden) => {
 @pytest.fixture(scope="package")
 def browser_with_two_cameras(launch: Callable[..., Browser]) -> Browser:
     return launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2")
-
-
-def open_camera(page: Page) -> None:
-    page.get_by_role("button", name="Open the camera").click()
-    expect(page.get_by_role("button", name="Take three photos")).to_be_visible()
 
 
 def fail_once(page: Page, error: str, times: int = 1) -> None:
@@ -217,6 +214,27 @@ def test_an_app_that_forbids_copying_marks_the_link(visit: Visit, browser_that_r
     page.get_by_role("button", name="Copy the link").click()
     expect(page.get_by_text("Marked: copy it from here.")).to_be_visible()
     expect(page.get_by_label("This page's address").locator("visible=true")).to_be_focused()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_these_states(
+    visit: Visit, browser_with_two_cameras: Browser, axe: str, theme: str
+) -> None:
+    # axe sets styles on the elements it measures, which the policy would report.
+    options = {"color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+    page = visit(browser_with_two_cameras, "/consent/", user_agent=IN_INSTAGRAM, **options)
+    page.add_init_script(SAVES_DATA)
+    agree(page)
+    assert _violations(page, axe) == [], "the link to take along"
+    open_camera(page)
+    expect(page.get_by_label("Which camera")).to_be_attached()
+    assert _violations(page, axe) == [], "several cameras, and an offer to guide"
+    page.get_by_role("button", name="Close the camera").click()
+    fail_once(page, "NotAllowedError")
+    _go(page, online=False)
+    page.get_by_role("button", name="Open the camera").click()
+    expect(page.get_by_role("heading", name="Cameras often stay closed inside another app")).to_be_visible()
+    assert _violations(page, axe) == [], "inside another app, offline"
 
 
 def test_pictures_are_turned_upright_before_they_are_sent(
