@@ -277,7 +277,8 @@ class Booth {
 
   #press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const control = event.target.closest("a, button, input, select, summary");
+    if (event.target.closest("select")) return; // its open list has keys of its own
+    const control = event.target.closest("a, button, input, summary");
     // Space and Enter on a control mean that control.
     if (control && (event.key === " " || event.key === "Enter")) return;
     const action = KEYS[this.#state]?.[event.key];
