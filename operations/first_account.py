@@ -4,6 +4,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core import signing
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from .audit import audit_record
 from .locks import hold
@@ -34,7 +35,7 @@ def first_account_create(*, username: str, password: str) -> User:
     """Create the first superuser. Raises Problem when there is one already."""
     hold("operations.first_account")
     if not first_account_needed():
-        raise Problem("account_exists", "There is a first account already: sign in.", status=409)
+        raise Problem("account_exists", _("There is a first account already: sign in."), status=409)
     user = User.objects.create_superuser(username=username, password=password)
     audit_record(actor=f"staff:{username}", action="first_account_created", subject=f"user:{user.pk}")
     return user

@@ -177,6 +177,21 @@ def test_no_script_of_the_volunteers_says_anything_of_its_own() -> None:
     assert said == []
 
 
+def test_every_problem_that_a_volunteer_may_meet_is_translated() -> None:
+    """The sentence of a Problem is never a bare string; those of labeling and of training's commands are staff's."""
+    bare = []
+    paths = [*(ROOT / "operations").rglob("*.py"), *(ROOT / "collector").rglob("*.py")]
+    for path in [*paths, ROOT / "training" / "api.py", ROOT / "training" / "export_api.py"]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Problem":
+                sentence = node.args[1] if len(node.args) > 1 else None
+                if isinstance(sentence, ast.JoinedStr) or (
+                    isinstance(sentence, ast.Constant) and isinstance(sentence.value, str)
+                ):
+                    bare.append(f"{path.name}:{node.lineno}")
+    assert bare == []
+
+
 # --- what is data
 
 

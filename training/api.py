@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,7 +45,7 @@ class PhotoView(APIView):
 def _own_photo(request: Request, photo_id: uuid.UUID) -> Photo:
     photo = photos_of(participant_of(request)).filter(pk=photo_id).first()
     if photo is None:
-        raise Problem("not_found", "There is no such photo of yours.", status=404)
+        raise Problem("not_found", _("There is no such photo of yours."), status=404)
     return photo
 
 
