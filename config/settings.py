@@ -272,11 +272,11 @@ REST_FRAMEWORK = {
         "address": f"{REQUESTS_PER_MINUTE}/min",
         "upload": f"{UPLOADS_PER_MINUTE}/min",
         "participant": f"{PARTICIPANTS_PER_HOUR}/hour",
+        "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
+        "export": "10/hour",
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "operations.api_errors.exception_handler",
-        "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
-        "export": "10/hour",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
 }
@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
+# Languages, each named by itself. A visitor gets the browser's, unless they choose another.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ru", "Русский"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -87,15 +87,15 @@ EXPECTED: dict[str, Row] = {
     "GET api/v1/smileys/<slug:slug>/examples/": EVERYBODY,
     "GET api/v1/photos/": VOLUNTEERS,
     "POST api/v1/photos/": (403, 400, 400, 403, 403, 403),  # an empty form
+    "POST api/v1/receipts/": (403, 201, 201, 403, 403, 403),
+    "POST api/v1/receipts/redeem/": (400, 400, 400, 400, 400, 400),  # an empty body; everybody may come back
+    "GET api/v1/me/export/": VOLUNTEERS,
     "POST api/v1/withdrawal/": VOLUNTEERS,
     "GET api/v1/tombstones/": EVERYBODY,
     "GET api/v1/photos/<uuid:photo_id>/": (403, 200, 404, 403, 403, 403),
     "DELETE api/v1/photos/<uuid:photo_id>/": (403, 204, 404, 403, 403, 403),
     "GET admin/": STAFF,
     "GET admin/login/": (200, 200, 200, 302, 302, 302),
-    "POST api/v1/receipts/": (403, 201, 201, 403, 403, 403),
-    "POST api/v1/receipts/redeem/": (400, 400, 400, 400, 400, 400),  # an empty body; everybody may come back
-    "GET api/v1/me/export/": VOLUNTEERS,
     "POST admin/logout/": STAFF,
     "GET admin/password_change/": STAFF,
     "GET admin/password_change/done/": STAFF,
