@@ -61,7 +61,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 # Review and training
 REVIEW_QUORUM = env.int("REVIEW_QUORUM", default=2)
-TRAIN_MINIMUM_PEOPLE = env.int("TRAIN_MINIMUM_PEOPLE", default=3)  # a smiley with fewer is left out
+QUALITY_THRESHOLDS = env.json("QUALITY_THRESHOLDS", default={})  # of ml.faces.quality.Thresholds, by name
+MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
 
 # Background work
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=30)

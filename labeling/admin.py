@@ -1,12 +1,51 @@
 """What was said of photos, in admin."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
+from collector.admin import PhotoAdmin
+from collector.models import Photo
 from operations.admin import ReadOnlyAdmin
 
 from .models import Decision, Face, Review
+from .selectors import photo_knowledge
+
+admin.site.unregister(Photo)
+
+
+@admin.register(Photo)
+class AnalysedPhotoAdmin(PhotoAdmin):
+    """A photo with all that is known of its faces, and what the workers did with it."""
+
+    change_form_template = "admin/photo.html"
+    readonly_fields = ()
+    fields = (
+        "participant",
+        "consent",
+        "import_batch",
+        "created_at",
+        "processed_at",
+        "width",
+        "height",
+        "size",
+        "sha256",
+    )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        photo = self.get_object(request, unquote(object_id))
+        known = photo_knowledge(photo) if photo is not None else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **known})
 
 
 @admin.register(Face)

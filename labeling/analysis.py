@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -52,12 +54,16 @@ class _Findings:
 
 
 @cache
-def _analyser() -> "FaceAnalyser":
-    from ml.faces.analyse import (
-        FaceAnalyser,
-    )  # vision libraries are loaded by the workers that need them only
+def analyser() -> "FaceAnalyser":
+    """The detectors with this site's thresholds. Raises ImproperlyConfigured for one that there is not."""
+    # Vision libraries are loaded by the workers that need them only.
+    from ml.faces.analyse import FaceAnalyser
+    from ml.faces.quality import Thresholds
 
-    return FaceAnalyser()
+    try:
+        return FaceAnalyser(Thresholds(**settings.QUALITY_THRESHOLDS))
+    except TypeError as error:
+        raise ImproperlyConfigured(f"QUALITY_THRESHOLDS: {error}; docs/faces.md lists the names.") from error
 
 
 def _look(photo: Photo) -> _Findings:
@@ -70,7 +76,7 @@ def _look(photo: Photo) -> _Findings:
             image = read_picture(file.read())
     except (UnreadablePicture, FileNotFoundError) as error:
         raise JobRefused(f"The stored photo cannot be read: {error}") from error
-    analysis = _analyser().analyse(image)
+    analysis = analyser().analyse(image)
     if not analysis.faces:
         return _Findings(analysis, None)
     return _Findings(analysis, crop_encode(analysis.faces[0].crop(image, CROP_SIZE)))

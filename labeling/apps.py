@@ -19,4 +19,7 @@ def _grant_roles(**kwargs: Any) -> None:
 
     reviewing = ["labeling.view_review", "labeling.add_review", "collector.view_photo"]
     role_grant(role=REVIEWER, permissions=reviewing)
-    role_grant(role=MANAGER, permissions=[*reviewing, "labeling.view_face", "labeling.view_decision"])
+    role_grant(
+        role=MANAGER,
+        permissions=[*reviewing, "labeling.view_face", "labeling.view_decision", "labeling.add_maskedface"],
+    )

@@ -18,6 +18,11 @@ def crop_encode(crop: Crop) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), options)[1])
 
 
+def alpha_encode(alpha: Crop) -> bytes:
+    """Grey uint8 [S, S] as PNG, without loss."""
+    return bytes(cv2.imencode(".png", alpha)[1])
+
+
 def crop_read(name: str, size: int) -> Crop:
     """A stored crop as RGB uint8 [size, size, 3], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
     with default_storage.open(name, "rb") as file:

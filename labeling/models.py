@@ -166,3 +166,28 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.smiley_id or ''}".strip()
+
+
+class MaskedFace(models.Model):
+    """A face's crop with a synthetic mask on it: with the crop a pair, aligned to the pixel."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    face = models.ForeignKey(Face, models.CASCADE, related_name="masked")
+    style = models.CharField(max_length=40)
+    seed = models.PositiveBigIntegerField(help_text="Draws the same mask again.")
+    parameters = models.JSONField(default=dict, help_text="How it is worn, and what was measured.")
+    image = models.CharField(max_length=120, help_text="JPEG of the masked crop.")
+    alpha = models.CharField(max_length=120, help_text="PNG: how far each pixel was changed.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["face", "style", "seed"], name="masked_face_once")]
+        indexes = [models.Index(fields=["image"], name="masked_face_image")]
+
+    def __str__(self) -> str:
+        return f"{self.style} on {self.face_id}"
+
+    @staticmethod
+    def file_names(day: datetime) -> tuple[str, str]:
+        name = uuid.uuid4()
+        return f"masks/{day:%Y/%m/%d}/{name}.jpg", f"masks/{day:%Y/%m/%d}/{name}.png"

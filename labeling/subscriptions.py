@@ -2,8 +2,10 @@
 
 import uuid
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
+from django.db.models import Q
 from django.dispatch import receiver
 
 from collector.files import erase_orphans, files_erase
@@ -14,7 +16,7 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .models import Face
+from .models import Face, MaskedFace
 
 
 @receiver(photo_submitted)
@@ -25,9 +27,10 @@ def _queue_analysis(photo: Photo, **kwargs: Any) -> None:
 
 
 @receiver(photo_withdrawn)
-def _erase_crops(photo: Photo, **kwargs: Any) -> None:
+def _erase_faces(photo: Photo, **kwargs: Any) -> None:
     crops = [name for name in photo.faces.values_list("crop", flat=True) if name]
-    files_erase(subject=f"crops:{photo.pk}", names=crops)
+    masks = MaskedFace.objects.filter(face__photo=photo).values_list("image", "alpha")
+    files_erase(subject=f"faces:{photo.pk}", names=[*crops, *chain.from_iterable(masks)])
 
 
 @job_handler("labeling.analyse_photo", queue="media", time_limit=60)
@@ -37,8 +40,21 @@ def _analyse(job: RunningJob) -> None:
     photo_analyse(photo_id=uuid.UUID(job.subject))
 
 
+@job_handler("labeling.mask_face", queue="bulk", time_limit=300)
+def _mask(job: RunningJob) -> None:
+    from .masking import masks_wanted
+
+    masks_wanted(face_id=uuid.UUID(job.subject), count=int(job.payload["count"]))
+
+
 @housekeeping("labeling.erase_orphans", every=timedelta(hours=1))
-def _erase_orphaned_crops() -> None:
+def _erase_orphaned_files() -> None:
     erase_orphans(
         "crops", lambda names: set(Face.objects.filter(crop__in=names).values_list("crop", flat=True))
     )
+    erase_orphans("masks", _known_masks)
+
+
+def _known_masks(names: list[str]) -> set[str]:
+    known = MaskedFace.objects.filter(Q(image__in=names) | Q(alpha__in=names)).values_list("image", "alpha")
+    return set(chain.from_iterable(known))

@@ -1,10 +1,15 @@
 from django.contrib import admin
 from django.urls import path
 
-from .media import face_crop
-from .views import ReviewView
+from .media import face_crop, masked_face, photo_overlay
+from .views import ReviewView, mask_on_demand
 
 urlpatterns = [
     path("faces/<uuid:face_id>/crop/", face_crop, name="face-crop"),
+    path("masks/<uuid:masked_id>/<str:part>/", masked_face, name="masked-face"),
+    path(
+        "admin/photos/<uuid:photo_id>/overlay.svg", admin.site.admin_view(photo_overlay), name="photo-overlay"
+    ),
+    path("admin/photos/<uuid:photo_id>/mask/", admin.site.admin_view(mask_on_demand), name="photo-mask"),
     path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),
 ]

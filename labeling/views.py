@@ -1,20 +1,24 @@
 """The review page: the next photo, its prompt, and one key per verdict."""
 
+import secrets
 import uuid
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.http import require_POST
 
 from collector import participants
 from collector.models import Photo, Smiley
 from operations.problems import Problem
 
-from .models import Review
+from .flags import chips
+from .masking import face_mask
+from .models import Face, Review
 from .selectors import review_queue, subject_of
 from .services import review_record
 
@@ -35,6 +39,7 @@ class ReviewView(View):
             "title": "Review",
             "photo": photo,
             "face": subject_of(photo) if photo else None,
+            "chips": chips(photo.analysis.flags) if photo and hasattr(photo, "analysis") else [],
             "waiting": queue[:1000].count(),
             "verdict_keys": VERDICT_KEYS,
             "reason_keys": REASON_KEYS,
@@ -53,6 +58,18 @@ class ReviewView(View):
         except Problem as problem:
             messages.warning(request, problem.detail)
         return redirect("review")
+
+
+@require_POST
+@permission_required("labeling.add_maskedface", raise_exception=True)
+def mask_on_demand(request: HttpRequest, photo_id: uuid.UUID) -> HttpResponse:
+    """Put a mask on the photo's face, of the style asked for or drawn by chance."""
+    face = get_object_or_404(Face, photo=photo_id, is_subject=True)
+    try:
+        face_mask(face=face, style=request.POST.get("style", ""), seed=secrets.randbits(48))
+    except Problem as problem:
+        messages.warning(request, problem.detail)
+    return redirect("admin:collector_photo_change", photo_id)
 
 
 def _photo(request: HttpRequest) -> Photo:

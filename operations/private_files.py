@@ -9,7 +9,7 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.http import FileResponse, Http404
 
-_HEADERS = {
+PRIVATE_HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -61,7 +61,7 @@ def private_response(name: str, *, content_type: str, download_as: str | None = 
     response = FileResponse(
         file, content_type=content_type, as_attachment=download_as is not None, filename=download_as or ""
     )
-    for header, value in _HEADERS.items():
+    for header, value in PRIVATE_HEADERS.items():
         response.headers[header] = value
     return response
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from collector.models import ConsentText, ImportBatch, Photo, Smiley, Tombstone
-from labeling.models import Decision, Face, Review
+from labeling.models import Decision, Face, MaskedFace, Review
 from operations import health
 from operations.audit import audit_record
 from operations.first_account import first_account_token
@@ -71,6 +71,10 @@ EXPECTED: dict[str, Row] = {
     "GET smileys/<slug:slug>.svg": EVERYBODY,
     "GET photos/<uuid:photo_id>/image/": OWNER_AND_STAFF,
     "GET faces/<uuid:face_id>/crop/": OWNER_AND_STAFF,
+    "GET masks/<uuid:masked_id>/<str:part>/": OWNER_AND_STAFF,
+    "GET admin/photos/<uuid:photo_id>/overlay.svg": STAFF,
+    "GET admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 405, 405, 405),
+    "POST admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 403, 302, 302),
     "GET admin/review/": STAFF,
     "POST admin/review/": SENT_ON,  # volunteers to the sign-in page, staff to the next photo
     "GET models/smiley/active.json": EVERYBODY,
@@ -170,6 +174,7 @@ def photo(
     version = dataset_freeze(actor="system")[0]
     model = register(version)
     face = photo.faces.get()
+    MaskedFace.objects.create(face=face, style="ffp2", seed=1, image=face.crop, alpha=face.crop)
     Prediction.objects.create(face=face, model=model, smiley=photo.smiley, share=0.5, distribution={})
     Review.objects.create(photo=photo, reviewer=staff("judge"), verdict="unclear")
     Job.objects.create(kind="labeling.analyse_photo", subject="x", queue="media", state=Job.State.DONE)
@@ -190,6 +195,8 @@ def address(route: str, photo: Photo) -> str:
     samples = {
         "photo_id": str(photo.pk),
         "face_id": str(photo.faces.get().pk),
+        "masked_id": str(MaskedFace.objects.get().pk),
+        "part": "alpha",
         "slug": photo.smiley.slug,
         "token": first_account_token(),
         "number": "1",

@@ -15,6 +15,7 @@ from collector.models import Photo
 from collector.selectors import photos_of
 from collector.serializers import PhotoSerializer
 from collector.services import photo_withdraw
+from labeling.flags import hints
 from labeling.models import Face
 from operations.problems import Problem
 
@@ -31,6 +32,7 @@ class PhotoView(APIView):
         facts = {
             "processed": photo.processed_at is not None,
             "faces": [_face(face) for face in photo.faces.order_by("-is_subject")],
+            "hints": hints(photo.analysis.flags) if hasattr(photo, "analysis") else [],
             "prediction": _prediction(photo),
         }
         return Response({**PhotoSerializer(photo).data, **facts})

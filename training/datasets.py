@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -69,6 +70,8 @@ def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
         ),
         batch_size=2000,
     )
+    if settings.MASKS_PER_FACE:
+        job_enqueue(name="training.mask_dataset", subject=str(number))
     audit_record(
         actor=actor, action="dataset_frozen", subject=f"dataset:{version}", sha256=sha256, photos=len(photos)
     )

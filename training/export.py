@@ -27,7 +27,7 @@ _BEFORE_1980 = (1980, 1, 1, 0, 0, 0)  # what a ZIP says of a time when it is not
 
 
 def participant_export(*, participant: Participant) -> Iterator[bytes]:
-    """The ZIP's bytes: photos and crops as they are kept, and the rest as JSON."""
+    """The ZIP's bytes: photos, crops and masked faces as they are kept, and the rest as JSON."""
     audit_record(actor="participant", action="data_exported", subject=f"participant:{participant.pk}")
     return _written(participant)
 
@@ -52,6 +52,10 @@ def _photo(archive: zipfile.ZipFile, sink: "_Sink", photo: Photo) -> Iterator[by
     for number, face in enumerate(photo.faces.all(), start=1):
         if face.crop:
             yield from _file(archive, sink, f"{folder}/face-{number}.jpg", face.crop)
+        for masked in face.masked.all():
+            yield from _file(
+                archive, sink, f"{folder}/face-{number}-{masked.style}-{masked.seed}.jpg", masked.image
+            )
     archive.writestr(f"{folder}/photo.json", _json(_facts(photo)))
     yield sink.taken()
 
@@ -74,6 +78,7 @@ def _photos(ids: list[uuid.UUID]) -> list[Photo]:
         .select_related("smiley", "accepted_as", "analysis", "decision__smiley")
         .prefetch_related(
             "faces__keypoint_sets",
+            "faces__masked",
             "faces__predictions__smiley",
             "faces__predictions__model",
             "reviews__smiley",
@@ -163,6 +168,15 @@ def _face(face: Face) -> dict[str, Any]:
         "keypoints": [
             {"source": found.source, "points": found.points, "visible": found.visible, "at": found.created_at}
             for found in face.keypoint_sets.all()
+        ],
+        "masked": [
+            {
+                "style": masked.style,
+                "seed": masked.seed,
+                "parameters": masked.parameters,
+                "at": masked.created_at,
+            }
+            for masked in face.masked.all()
         ],
         "predictions": [
             {

@@ -10,16 +10,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from collector.authentication import HasParticipant, participant_of
+from operations.private_files import PRIVATE_HEADERS
 from operations.throttling import UploadThrottle
 
 from .export import participant_export
-
-_HEADERS = {
-    "Cache-Control": "private, no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class ZipRenderer(JSONRenderer):
@@ -40,8 +34,8 @@ class ExportView(APIView):
 
     @extend_schema(responses={(200, "application/zip"): bytes})
     def get(self, request: Request, **kwargs: Any) -> StreamingHttpResponse:
-        """All photos and crops, and everything known about them and about the consents as JSON."""
+        """All photos, crops and masked faces, and everything known about them and about the consents as JSON."""
         zipped = participant_export(participant=participant_of(request))
         name = f"smielfy-{timezone.now():%Y-%m-%d}.zip"
-        headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+        headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(zipped, content_type="application/zip", headers=headers)

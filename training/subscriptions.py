@@ -42,6 +42,16 @@ def _revise(job: RunningJob) -> None:
     dataset_revise(number=int(job.subject))
 
 
+@job_handler("training.mask_dataset", queue="bulk", time_limit=1800)
+def _mask(job: RunningJob) -> None:
+    from .masks import dataset_mask
+
+    after = uuid.UUID(job.payload["after"]) if job.payload.get("after") else None
+    last = dataset_mask(number=int(job.subject), after=after, report=job.progress)
+    if last is not None:
+        job_enqueue(name="training.mask_dataset", subject=job.subject, payload={"after": str(last)})
+
+
 @job_handler("training.train", queue="train", time_limit=None)
 def _train(job: RunningJob) -> None:
     from .runs import run_execute

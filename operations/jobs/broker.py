@@ -18,7 +18,7 @@ _AT_ONCE: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "timeout": 2}
 
 
 def announce_on_commit(job: Job) -> None:
-    transaction.on_commit(lambda: announce(job))
+    transaction.on_commit(lambda: announce(job), robust=True)
 
 
 def announce(job: Job) -> bool:

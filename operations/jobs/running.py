@@ -153,10 +153,13 @@ class _Heart:
     def _beat(self) -> None:
         try:
             while not self._stop.wait(settings.JOB_LEASE_SECONDS / 3):
-                self._running.heartbeat()
-        except LeaseLost:
-            return  # the handler's own next write will find out
-        except Exception:
-            logger.exception("The heartbeat of a job stopped", extra={"job": str(self._running.id)})
+                try:
+                    self._running.heartbeat()
+                except LeaseLost:
+                    return  # the handler's own next write will find out
+                except Exception:
+                    # One hiccup of the database must not cost a healthy job its lease: the next beat tries again.
+                    logger.exception("A heartbeat failed", extra={"job": str(self._running.id)})
+                    connection.close()
         finally:
             connection.close()

@@ -53,6 +53,6 @@ def face_of(photo: Photo) -> Face:
         crop=crop,
         sharpness=1,
         brightness=1,
-        transform=[1, 0, 0, 1, 0, 0],
+        transform=[[1, 0, 0], [0, 1, 0]],
         **numbers,
     )
