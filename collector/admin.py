@@ -1,6 +1,6 @@
 """What was collected, in admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -32,7 +32,7 @@ class PhotoAdmin(ReadOnlyAdmin):
     ordering = ("-created_at",)
     list_per_page = 50
     actions = ("withdraw",)
-    readonly_fields = ("picture",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("picture",)
 
     @admin.display(description="photo")
     def thumbnail(self, photo: Photo) -> str:

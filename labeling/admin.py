@@ -1,6 +1,6 @@
 """What was said of photos, in admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -23,7 +23,7 @@ class AnalysedPhotoAdmin(PhotoAdmin):
     """A photo with all that is known of its faces, and what the workers did with it."""
 
     change_form_template = "admin/photo.html"
-    readonly_fields = ()
+    readonly_fields: ClassVar[tuple[str, ...]] = ()
     fields = (
         "participant",
         "consent",

@@ -1,4 +1,4 @@
-"""The command line of the library: ``python -m ml faces|train|evaluate|predict|annotate-video``.
+"""The command line of the library: ``python -m ml faces|mask|train|evaluate|predict|annotate-video``.
 
 With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error.
 Exit codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
@@ -21,6 +21,7 @@ from ml.config import ConfigError, TrainConfig
 from ml.data.manifest import DataError
 from ml.faces.analyse import Analysis, FaceAnalyser
 from ml.faces.assets import MissingModelError
+from ml.masks import command as mask_command
 from ml.nets.registry import ARCHITECTURES, BEST, architecture
 from ml.pictures import UnreadablePicture, read_picture
 from ml.progress import ProgressBar
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="one JSON line a picture")
     predict.set_defaults(run=_predict)
 
+    mask = commands.add_parser("mask", help="put synthetic face masks on photos")
+    mask_command.add_arguments(mask)
+    mask.set_defaults(run=mask_command.run)
     annotate = commands.add_parser("annotate-video", help="draw faces, keypoints and smileys into a video")
     video_command.add_arguments(annotate)
     annotate.set_defaults(run=video_command.run)

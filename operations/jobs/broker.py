@@ -29,8 +29,9 @@ def announce(job: Job) -> bool:
         # Left by another version of the site. It must not keep the sweep from the other jobs.
         logger.warning("Nobody here knows this kind of job", extra={"job": str(job.pk), "kind": job.kind})
         return False
-    options = {"queue": job.queue, "priority": job.priority, "time_limit": time_limit}
-    if not send("operations.run_job", [str(job.pk)], **options):
+    if not send(
+        "operations.run_job", [str(job.pk)], queue=job.queue, priority=job.priority, time_limit=time_limit
+    ):
         return False
     return bool(Job.objects.filter(pk=job.pk).update(announced_at=timezone.now()))
 
