@@ -14,7 +14,11 @@ export class CameraPicker {
     this.#holder = stage;
     this.#say = say;
     this.#select = stage.querySelector("[data-cameras]");
-    this.#select.addEventListener("change", () => onChoose({ deviceId: this.#select.value }));
+    this.#select.addEventListener("change", () => {
+      // Known at once: "switch" may be pressed before the chosen camera runs.
+      this.#current = { deviceId: this.#select.value };
+      onChoose(this.#current);
+    });
   }
 
   // current: { deviceId, facingMode } of the running camera. Names are known only after somebody allowed a camera.
@@ -33,7 +37,7 @@ export class CameraPicker {
     this.#select.replaceChildren(
       ...this.#devices.map(({ deviceId, label }, index) => {
         const name = label || this.#say("camera-name", { number: index + 1 });
-        return new Option(name, deviceId, false, deviceId === current.deviceId);
+        return new Option(name, deviceId, false, deviceId === this.#current.deviceId);
       }),
     );
   }
