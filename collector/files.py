@@ -1,11 +1,12 @@
 """Files that must go: those of withdrawn photos, and those whose row was never committed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from operations.jobs.registry import housekeeping, job_handler
@@ -15,6 +16,22 @@ from operations.jobs.services import job_enqueue
 from .models import Photo
 
 _DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the round runs every hour
+
+
+@contextmanager
+def atomic_with_files(*names: str) -> Iterator[None]:
+    """A transaction in which the rows of files are written that are in the storage already; "" is no file.
+
+    A failure inside it rolls the rows back, and the files go with them. What fails later, in committing or after
+    it, proves nothing about the rows: then the files stay, and those that no row knows are found by a round.
+    """
+    with transaction.atomic():
+        try:
+            yield
+        except BaseException:
+            for name in filter(None, names):
+                default_storage.delete(name)
+            raise
 
 
 def files_erase(*, subject: str, names: Iterable[str]) -> None:

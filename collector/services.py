@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from operations.audit import audit_record
 from operations.problems import Problem
 
-from .files import files_erase
+from .files import atomic_with_files, files_erase
 from .intake.receive import clean_picture
 from .models import (
     QUOTA_WINDOW,
@@ -145,7 +145,7 @@ def _photo_store(
     # The file first: a row without its file is a lost photo, a file without its row is an orphan that a round finds.
     photo.file = default_storage.save(Photo.file_name(photo.pk, now), ContentFile(picture.jpeg))
     try:
-        with transaction.atomic():
+        with atomic_with_files(photo.file):
             if consent is not None:
                 # Locked, so that two uploads at once cannot both be the last one the quota allows,
                 # and a withdrawal or a revocation that came while we decoded is seen.
@@ -157,15 +157,10 @@ def _photo_store(
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:
-        default_storage.delete(photo.file)
         raise consent_required() from None
     except IntegrityError:
-        default_storage.delete(photo.file)
         if repeated := _repeated(participant, client_id, data):
             return repeated, False
-        raise
-    except BaseException:
-        default_storage.delete(photo.file)
         raise
     return photo, True
 

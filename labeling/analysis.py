@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
 from django.utils import timezone
 
+from collector.files import atomic_with_files
 from collector.models import Photo
 from collector.services import photo_processed
 from operations.jobs.running import JobRefused
@@ -36,12 +36,8 @@ def photo_analyse(*, photo_id: uuid.UUID) -> Face | None:
     crop_name = ""
     if found.crop:
         crop_name = default_storage.save(Face.crop_name(timezone.now()), ContentFile(found.crop))
-    try:
+    with atomic_with_files(crop_name):
         subject = _store(photo, found, crop_name)
-    except BaseException:
-        if crop_name:
-            default_storage.delete(crop_name)
-        raise
     if subject is None and crop_name:
         default_storage.delete(crop_name)
     return subject
@@ -82,7 +78,6 @@ def _look(photo: Photo) -> _Findings:
     return _Findings(analysis, crop_encode(analysis.faces[0].crop(image, CROP_SIZE)))
 
 
-@transaction.atomic
 def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
     analysis = found.analysis
     locked = Photo.objects.select_for_update().filter(pk=photo.pk).first()

@@ -5,9 +5,9 @@ import uuid
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
 from django.utils import timezone
 
+from collector.files import atomic_with_files
 from operations.problems import Problem
 
 from .analysis import analyser
@@ -30,22 +30,19 @@ def face_mask(*, face: Face, style: str, seed: int) -> MaskedFace:
     image_name, alpha_name = MaskedFace.file_names(timezone.now())
     default_storage.save(image_name, ContentFile(image))
     default_storage.save(alpha_name, ContentFile(alpha))
-    try:
-        with transaction.atomic():
-            # Locked against a withdrawal at this moment, which would not know these files yet.
-            if not Face.objects.select_for_update().filter(pk=face.pk).exists():
-                raise _gone()
-            masked, new = MaskedFace.objects.get_or_create(
-                face=face,
-                style=name,
-                seed=seed,
-                defaults={"parameters": parameters, "image": image_name, "alpha": alpha_name},
-            )
-    except BaseException:
-        _delete(image_name, alpha_name)
-        raise
+    with atomic_with_files(image_name, alpha_name):
+        # Locked against a withdrawal at this moment, which would not know these files yet.
+        if not Face.objects.select_for_update().filter(pk=face.pk).exists():
+            raise _gone()
+        masked, new = MaskedFace.objects.get_or_create(
+            face=face,
+            style=name,
+            seed=seed,
+            defaults={"parameters": parameters, "image": image_name, "alpha": alpha_name},
+        )
     if not new:
-        _delete(image_name, alpha_name)
+        for unused in (image_name, alpha_name):
+            default_storage.delete(unused)
     return masked
 
 
@@ -95,8 +92,3 @@ def _draw(face: Face, style: str, seed: int) -> tuple[str, dict[str, object], by
 
 def _gone() -> Problem:
     return Problem("face_gone", "The photo of this face was withdrawn.", status=404)
-
-
-def _delete(*names: str) -> None:
-    for name in names:
-        default_storage.delete(name)

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 from PIL import Image
 
@@ -391,6 +392,34 @@ def test_exception_before_the_commit_leaves_no_file(
     assert len(seen) == 1, "the file has to be safe before the row is committed"
     assert kept() == []
     assert not Photo.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, IntegrityError])
+def test_failure_after_the_commit_leaves_row_and_file(
+    photo_parts: dict[str, Any], kept: Kept, failure: type[BaseException]
+) -> None:
+    """What is hooked on the commit runs when the row is there for good: its failure must not take the file."""
+
+    def break_down() -> None:
+        raise failure("too late")
+
+    def hook(**kwargs: Any) -> None:
+        transaction.on_commit(break_down)
+
+    photo_submitted.connect(hook)
+    try:
+        with suppress(failure):
+            photo_submit(**photo_parts)
+    finally:
+        photo_submitted.disconnect(hook)
+    assert kept() == [Photo.objects.get().file]
+    assert photo_submit(**photo_parts) == (Photo.objects.get(), False)
+
+
+@pytest.fixture
+def photo_parts(participant: Participant, smiley: Smiley) -> dict[str, Any]:
+    return {"participant": participant, "smiley": smiley, "client_id": uuid.uuid4(), "data": JPEG}
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from PIL import Image
 
 from collector.models import Photo, Smiley
@@ -131,6 +131,32 @@ def test_photo_withdrawn_while_it_was_looked_at_leaves_nothing(
     assert crops(private_folder) == []
     for model in (Face, Analysis, KeypointSet):
         assert not model.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
+def test_failure_around_the_commit_leaves_rows_and_crop_or_neither(
+    astronaut_jpeg: bytes, private_folder: Path, smiley: Smiley, committed: bool
+) -> None:
+    photo, _ = photo_submit(
+        participant=newcomer(), smiley=smiley, client_id=uuid.uuid4(), data=astronaut_jpeg
+    )
+
+    def break_down() -> None:
+        raise RuntimeError("at a bad moment")
+
+    def hook(**kwargs: Any) -> None:
+        (transaction.on_commit if committed else lambda work: work())(break_down)
+
+    face_found.connect(hook)
+    try:
+        with pytest.raises(RuntimeError):
+            photo_analyse(photo_id=photo.pk)
+    finally:
+        face_found.disconnect(hook)
+    known = [private_folder / face.crop for face in Face.objects.all()]
+    assert known == crops(private_folder)
+    assert len(known) == committed
 
 
 @pytest.mark.database
