@@ -15,6 +15,7 @@ from operations.jobs.services import job_enqueue
 
 from .models import Photo
 
+_NAMES_AT_ONCE = 500
 _DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the round runs every hour
 
 
@@ -35,9 +36,15 @@ def atomic_with_files(*names: str) -> Iterator[None]:
 
 
 def files_erase(*, subject: str, names: Iterable[str]) -> None:
-    """Erase files once the caller's transaction, in which their rows go, has committed."""
-    if listed := sorted(names):
-        job_enqueue(name="collector.erase_files", subject=subject, payload={"names": listed})
+    """Erase files once the caller's transaction, in which their rows go, has committed. Each call needs a subject
+    of its own."""
+    listed = sorted(names)
+    for start in range(0, len(listed), _NAMES_AT_ONCE):
+        job_enqueue(
+            name="collector.erase_files",
+            subject=f"{subject}:{start}" if start else subject,
+            payload={"names": listed[start : start + _NAMES_AT_ONCE]},
+        )
 
 
 @job_handler("collector.erase_files", queue="bulk", time_limit=300)

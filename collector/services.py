@@ -1,20 +1,25 @@
-"""The use cases of collecting: consent, submission, and the way back."""
+"""The use cases of collecting: consent, submission, and the way back.
+
+Rows are locked in one order by everybody, so that two transactions never wait for each other: the participant,
+photos by id, smileys by id, and what the higher rooms lock after that.
+"""
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Collection
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from operations.audit import audit_record
+from operations.audit import audit_record, audit_record_each
 from operations.problems import Problem
 
+from .counts import accepted_add, smileys_lock
 from .files import atomic_with_files, files_erase
 from .intake.receive import clean_picture
 from .models import (
@@ -24,12 +29,15 @@ from .models import (
     ImportBatch,
     Participant,
     Photo,
+    PhotoQuerySet,
     Scope,
     Smiley,
     Tombstone,
 )
 from .selectors import consent_in_force, consent_text_current
-from .signals import participant_withdrawn, photo_submitted, photo_withdrawn
+from .signals import participant_withdrawn, photo_submitted, photos_withdrawn
+
+_BATCH = 500
 
 
 @transaction.atomic
@@ -216,7 +224,8 @@ def photo_processed(*, photo: Photo, face_found: bool) -> bool:
 def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool = False) -> None:
     """Record on the photo what was decided about it: accepted as a smiley, rejected, or open again."""
     current = Photo.objects.select_for_update().get(pk=photo.pk)
-    _count_accepted(current, by=-1)
+    before, after = current.accepted_as_id, accepted_as.pk if accepted_as else None
+    smileys_lock({before, after})
     if accepted_as is not None:
         state = Photo.State.ACCEPTED
     elif open_again:
@@ -224,21 +233,11 @@ def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool 
     else:
         state = Photo.State.REJECTED
     Photo.objects.filter(pk=photo.pk).update(state=state, accepted_as=accepted_as)
-    current.accepted_as = accepted_as
-    _count_accepted(current, by=1)
-
-
-def _count_accepted(photo: Photo, *, by: int) -> None:
-    """Keep the smiley's counts when `photo` becomes accepted as it (by 1), or no longer is (by −1)."""
-    if photo.accepted_as_id is None:
-        return
-    # Locked, so that two photos of one person that are decided at once do not both count as a new person.
-    Smiley.objects.select_for_update().get(pk=photo.accepted_as_id)
-    others = Photo.objects.filter(participant=photo.participant_id, accepted_as=photo.accepted_as_id)
-    people = 0 if others.exclude(pk=photo.pk).exists() else by
-    Smiley.objects.filter(pk=photo.accepted_as_id).update(
-        accepted_count=F("accepted_count") + by, accepted_people=F("accepted_people") + people
-    )
+    for smiley_id, by in ((before, -1), (after, 1)):
+        if smiley_id is not None and before != after:
+            others = Photo.objects.filter(participant=current.participant_id, accepted_as=smiley_id)
+            new_person = not others.exclude(pk=photo.pk).exists()
+            accepted_add(smiley_id, photos=by, people=by * new_person)
 
 
 @transaction.atomic
@@ -247,16 +246,8 @@ def photo_withdraw(*, photo: Photo, actor: str) -> Tombstone:
 
     Taking back what is gone already changes nothing: two clicks may arrive at once.
     """
-    current = Photo.objects.select_for_update().filter(pk=photo.pk).first()
-    if current is None:
-        return Tombstone.objects.get(pk=photo.pk)
-    tombstone = Tombstone.objects.create(photo_id=current.pk)
-    photo_withdrawn.send(sender=Photo, photo=current, tombstone=tombstone)
-    _count_accepted(current, by=-1)
-    files_erase(subject=f"photo:{current.pk}", names=[current.file])
-    audit_record(actor=actor, action="photo_withdrawn", subject=f"photo:{current.pk}")
-    current.delete()
-    return tombstone
+    _withdraw(Photo.objects.filter(pk=photo.pk), actor)
+    return Tombstone.objects.get(pk=photo.pk)
 
 
 @transaction.atomic
@@ -266,12 +257,31 @@ def participant_withdraw(*, participant: Participant, actor: str) -> int:
     current = Participant.objects.select_for_update().filter(pk=participant.pk).first()
     if current is None:
         return 0
-    photos = list(current.photos.all())
-    for photo in photos:
-        photo_withdraw(photo=photo, actor=actor)
+    count = _withdraw(Photo.objects.filter(participant=current), actor)
     participant_withdrawn.send(sender=Participant, participant=current)
     audit_record(
-        actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=len(photos)
+        actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=count
     )
     current.delete()
-    return len(photos)
+    return count
+
+
+def _withdraw(photos: PhotoQuerySet, actor: str) -> int:
+    """Take back photos of one participant, all in the caller's transaction. Returns how many went."""
+    locked = list(photos.select_for_update().order_by("pk").only("pk", "participant", "accepted_as", "file"))
+    if not locked:
+        return 0
+    accepted = Counter(photo.accepted_as_id for photo in locked if photo.accepted_as_id is not None)
+    smileys_lock(accepted)
+    subjects = [f"photo:{photo.pk}" for photo in locked]
+    Tombstone.objects.bulk_create((Tombstone(photo_id=photo.pk) for photo in locked), batch_size=_BATCH)
+    photos_withdrawn.send(sender=Photo, photos=photos)
+    files_erase(subject=subjects[0], names=[photo.file for photo in locked])
+    audit_record_each(actor=actor, action="photo_withdrawn", subjects=subjects)
+    for start in range(0, len(locked), _BATCH):
+        photos.filter(pk__in=[photo.pk for photo in locked[start : start + _BATCH]]).delete()
+    left = Photo.objects.filter(participant=locked[0].participant_id, accepted_as__in=accepted)
+    still = set(left.values_list("accepted_as", flat=True))
+    for smiley_id, count in accepted.items():
+        accepted_add(smiley_id, photos=-count, people=0 if smiley_id in still else -1)
+    return len(locked)

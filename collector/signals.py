@@ -4,5 +4,5 @@ transaction, so what they write stands or falls with it."""
 from django.dispatch import Signal
 
 photo_submitted = Signal()  # photo
-photo_withdrawn = Signal()  # photo, tombstone; sent before the row goes
+photos_withdrawn = Signal()  # photos: a query set of one participant's, all locked; sent before the rows go
 participant_withdrawn = Signal()  # participant; sent after its photos went

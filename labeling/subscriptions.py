@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.dispatch import receiver
 
 from collector.files import erase_orphans, files_erase
-from collector.models import Photo
-from collector.signals import photo_submitted, photo_withdrawn
+from collector.models import Photo, PhotoQuerySet
+from collector.signals import photo_submitted, photos_withdrawn
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
@@ -26,11 +26,13 @@ def _queue_analysis(photo: Photo, **kwargs: Any) -> None:
     job_enqueue(name="labeling.analyse_photo", subject=str(photo.pk), priority=priority)
 
 
-@receiver(photo_withdrawn)
-def _erase_faces(photo: Photo, **kwargs: Any) -> None:
-    crops = [name for name in photo.faces.values_list("crop", flat=True) if name]
-    masks = MaskedFace.objects.filter(face__photo=photo).values_list("image", "alpha")
-    files_erase(subject=f"faces:{photo.pk}", names=[*crops, *chain.from_iterable(masks)])
+@receiver(photos_withdrawn)
+def _erase_faces(photos: PhotoQuerySet, **kwargs: Any) -> None:
+    faces = Face.objects.filter(photo__in=photos).exclude(crop="")
+    crops = dict(faces.values_list("pk", "crop"))
+    masks = MaskedFace.objects.filter(face__photo__in=photos).values_list("image", "alpha")
+    if crops:
+        files_erase(subject=f"face:{min(crops)}", names=[*crops.values(), *chain.from_iterable(masks)])
 
 
 @job_handler("labeling.analyse_photo", queue="media", time_limit=60)

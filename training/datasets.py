@@ -2,19 +2,21 @@
 
 import hashlib
 import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
-from collector.models import Photo, Tombstone
+from collector.models import Photo, PhotoQuerySet, Tombstone
 from labeling.models import Face
 from operations.audit import audit_record
 from operations.jobs.services import job_enqueue
@@ -23,12 +25,22 @@ from operations.problems import Problem
 
 from .models import DatasetItem, DatasetVersion, ModelVersion, Split, SplitAssignment
 
+_FREEZE_ATTEMPTS = 10
 
-@transaction.atomic
+
 def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
     """Freeze all accepted photos with a face into the next version. Returns it, and whether it is new:
     where nothing has changed the newest version is returned. Raises Problem when nothing is accepted yet.
     """
+    for _attempt in range(_FREEZE_ATTEMPTS - 1):
+        # Withdrawn while we worked, something that a row of ours refers to is gone: begin again without it.
+        with suppress(IntegrityError):
+            return _freeze(actor)
+    return _freeze(actor)
+
+
+@transaction.atomic
+def _freeze(actor: str) -> tuple[DatasetVersion, bool]:
     hold("training.dataset_freeze")  # two at once would write one number's manifest
     photos = list(
         Photo.objects.trainable()
@@ -115,19 +127,24 @@ def _counts(pairs: Any) -> dict[str, dict[str, int]]:
     return {smiley: {split: counts[smiley][split] for split in Split.values} for smiley in sorted(counts)}
 
 
-def photo_leaves_datasets(*, photo: Photo, tombstone: Tombstone) -> None:
-    """A withdrawn photo leaves its versions, which get a revision; models that learned from it become stale."""
-    numbers = list(
-        DatasetItem.objects.filter(photo=photo).values_list("version_id", flat=True).order_by("version_id")
-    )
+def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
+    """Withdrawn photos leave their versions, which get a revision; models that learned from them become stale."""
+    items = DatasetItem.objects.filter(photo__in=photos)
+    numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
+    for photo_id, number in items.order_by("version_id").values_list("photo_id", "version_id"):
+        numbers[photo_id].append(number)
     if not numbers:
         return
+    touched = sorted({number for each in numbers.values() for number in each})
     # Locked against a model that is being registered from one of these versions at this moment.
-    list(DatasetVersion.objects.select_for_update().filter(pk__in=numbers).order_by("pk"))
-    Tombstone.objects.filter(pk=tombstone.pk).update(dataset_versions=numbers)
-    DatasetItem.objects.filter(photo=photo).delete()
-    ModelVersion.objects.filter(run__version__in=numbers, stale_since=None).update(stale_since=timezone.now())
-    for number in numbers:
+    list(DatasetVersion.objects.select_for_update().filter(pk__in=touched).order_by("pk"))
+    stones = [Tombstone(pk=photo_id, dataset_versions=each) for photo_id, each in numbers.items()]
+    Tombstone.objects.bulk_update(stones, ["dataset_versions"], batch_size=500)
+    items.delete()
+    learned = ModelVersion.objects.filter(run__version__in=touched, stale_since=None)
+    locked = learned.select_for_update(of=("self",)).order_by("pk")
+    ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(stale_since=timezone.now())
+    for number in touched:
         job_enqueue(name="training.revise_dataset", subject=str(number))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from operations.audit import audit_record
@@ -167,7 +167,10 @@ def model_register(*, run: TrainingRun, artifact: Path, metrics: dict[str, Any])
 def model_promote(*, model: ModelVersion, actor: str) -> ModelVersion:
     """Let a candidate or a retired model serve. Raises Problem when it is stale."""
     hold(f"training.models.{model.task}")
-    current = ModelVersion.objects.select_for_update().get(pk=model.pk)
+    # In the order of their ids, as a withdrawal locks the models that it makes stale.
+    active_or_asked = Q(pk=model.pk) | Q(task=model.task, state=ModelVersion.State.ACTIVE)
+    locked = ModelVersion.objects.select_for_update().filter(active_or_asked).order_by("pk")
+    current = next(one for one in locked if one.pk == model.pk)
     if current.stale_since is not None:
         raise Problem(
             "model_stale",

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from collector.models import Photo, Tombstone
-from collector.signals import photo_withdrawn
+from collector.models import PhotoQuerySet
+from collector.signals import photos_withdrawn
 from labeling.models import Face
 from labeling.signals import face_found
 from operations.jobs.registry import job_handler
@@ -14,7 +14,7 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .datasets import dataset_revise, photo_leaves_datasets
+from .datasets import dataset_revise, photos_leave_datasets
 from .models import ModelVersion, Task
 
 
@@ -25,9 +25,9 @@ def _queue_prediction(face: Face, **kwargs: Any) -> None:
         job_enqueue(name="training.predict", subject=str(face.pk), priority=priority)
 
 
-@receiver(photo_withdrawn)
-def _forget(photo: Photo, tombstone: Tombstone, **kwargs: Any) -> None:
-    photo_leaves_datasets(photo=photo, tombstone=tombstone)
+@receiver(photos_withdrawn)
+def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
+    photos_leave_datasets(photos=photos)
 
 
 @job_handler("training.predict", queue="media", time_limit=60)
