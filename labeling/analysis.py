@@ -16,6 +16,7 @@ from collector.models import Photo
 from collector.services import photo_processed
 from operations.jobs.running import JobRefused
 
+from .duplicates import photo_compare
 from .models import CROP_SIZE, Analysis, Face, KeypointSet
 from .signals import face_found
 
@@ -40,6 +41,7 @@ def photo_analyse(*, photo_id: uuid.UUID) -> Face | None:
         subject = _store(photo, found, crop_name)
     if subject is None and crop_name:
         default_storage.delete(crop_name)
+    photo_compare(photo_id=photo.pk)
     return subject
 
 

@@ -10,6 +10,25 @@ from django.utils import timezone
 from collector.models import Photo, Smiley
 
 CROP_SIZE = 256
+BANDS = 5
+_BAND_BITS = 13
+
+
+def hash_bands(perceptual_hash: int) -> dict[str, int]:
+    """The bands of a hash by the names of their columns: of hashes that differ in four bits at most one is equal."""
+    mask = (1 << _BAND_BITS) - 1
+    return {f"band_{band}": (perceptual_hash >> _BAND_BITS * band) & mask for band in range(BANDS)}
+
+
+def _band(number: int) -> models.GeneratedField:
+    """A part of the hash, by which near hashes are found."""
+    shifted = models.F("perceptual_hash").bitrightshift(_BAND_BITS * number)
+    return models.GeneratedField(
+        expression=shifted.bitand((1 << _BAND_BITS) - 1),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        db_index=True,
+    )
 
 
 class Analysis(models.Model):
@@ -18,13 +37,60 @@ class Analysis(models.Model):
     photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
     flags = models.JSONField(default=dict, help_text="Named quality flags with the values measured.")
     perceptual_hash = models.BigIntegerField(help_text="64 bits, as a signed number.")
+    band_0 = _band(0)
+    band_1 = _band(1)
+    band_2 = _band(2)
+    band_3 = _band(3)
+    band_4 = _band(4)
+    compared = models.BooleanField(default=False, help_text="Whether near-duplicates have been looked for.")
     analysed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name_plural = "analyses"
+        indexes = [
+            models.Index(
+                fields=["analysed_at"],
+                condition=models.Q(compared=False),
+                name="analysis_uncompared",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"analysis of {self.photo_id}"
+
+
+class NearDuplicate(models.Model):
+    """Two photos that are nearly the same. `photo` is the later one."""
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="near_earlier")
+    other = models.ForeignKey(Photo, models.CASCADE, related_name="near_later")
+    bits = models.PositiveSmallIntegerField(help_text="By so many of 64 their perceptual hashes differ.")
+    difference = models.FloatField(
+        help_text="Grey levels by which they differ where they differ most about the face."
+    )
+    same_participant = models.BooleanField()
+    found_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["photo", "other"], name="near_duplicate_once")]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} is nearly {self.other_id}"
+
+    def other_than(self, photo: Photo) -> Photo:
+        return self.other if self.photo_id == photo.pk else self.photo
+
+    @classmethod
+    def of(cls, one: Photo, another: Photo, *, bits: int, difference: float) -> "NearDuplicate":
+        """The pair, not saved, the later photo first, whichever of the two was looked at."""
+        other, photo = sorted((one, another), key=lambda photo: (photo.created_at, photo.pk))
+        return cls(
+            photo=photo,
+            other=other,
+            bits=bits,
+            difference=difference,
+            same_participant=photo.participant_id == other.participant_id,
+        )
 
 
 class Face(models.Model):

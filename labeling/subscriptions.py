@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.dispatch import receiver
+from django.utils import timezone
 
 from collector.files import erase_orphans, files_erase
 from collector.models import Photo, PhotoQuerySet
@@ -16,7 +17,9 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .models import Face, MaskedFace
+from .models import Analysis, Face, MaskedFace
+
+_COMPARED_A_ROUND = 300  # seconds of work: other rounds wait for this one
 
 
 @receiver(photo_submitted)
@@ -47,6 +50,17 @@ def _mask(job: RunningJob) -> None:
     from .masking import masks_wanted
 
     masks_wanted(face_id=uuid.UUID(job.subject), count=int(job.payload["count"]))
+
+
+@housekeeping("labeling.compare_photos", every=timedelta(minutes=1))
+def _compare_photos() -> None:
+    """Those whose worker was killed right after it had analysed them; every other one is compared at once."""
+    from .duplicates import photo_compare
+
+    since = timezone.now() - timedelta(minutes=1)
+    waiting = Analysis.objects.filter(compared=False, analysed_at__lt=since).order_by("analysed_at")
+    for photo_id in list(waiting.values_list("pk", flat=True)[:_COMPARED_A_ROUND]):
+        photo_compare(photo_id=photo_id)
 
 
 @housekeeping("labeling.erase_orphans", every=timedelta(hours=1))

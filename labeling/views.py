@@ -16,10 +16,9 @@ from collector import participants
 from collector.models import Photo, Smiley
 from operations.problems import Problem
 
-from .flags import chips
 from .masking import face_mask
 from .models import Face, Review
-from .selectors import review_queue, subject_of
+from .selectors import photo_chips, review_queue, subject_of
 from .services import review_record
 
 # One key each; the template shows them as keycaps and the script reads them from there.
@@ -39,7 +38,7 @@ class ReviewView(View):
             "title": "Review",
             "photo": photo,
             "face": subject_of(photo) if photo else None,
-            "chips": chips(photo.analysis.flags) if photo and hasattr(photo, "analysis") else [],
+            "chips": photo_chips(photo) if photo else [],
             "waiting": queue[:1000].count(),
             "verdict_keys": VERDICT_KEYS,
             "reason_keys": REASON_KEYS,

@@ -1,7 +1,7 @@
-"""Whether two frames show one face in the same way: same expression, same turn, same light.
+"""Whether two pictures show one face in the same way: same expression, same turn, same light.
 
-This compares frames of one track with each other, to leave out repetitions; it says nothing of who somebody is,
-and nothing of it is kept.
+This compares frames of one track with each other, to leave out repetitions, and photos whose perceptual hashes are
+near, to find copies; it says nothing of who somebody is, and nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.faces.crop import warp
-from ml.faces.phash import hash_distance, perceptual_hash
-from ml.geometry import Points, Similarity
+from ml.faces.phash import NEAR_BITS, hash_distance, perceptual_hash
+from ml.geometry import Box, GeometryError, Points, Similarity
 from ml.pictures import Picture
 
-#: Looks are near-identical when their perceptual hashes differ in no more bits than this …
-NEAR_HASH = 4
-#: … and no part of the face (an eighth of the crop wide) by more than so many grey levels, mean light apart.
+#: Looks are near-identical when their perceptual hashes differ in no more than NEAR_BITS and no part of the face (an
+#: eighth of the crop wide) by more than so many grey levels, mean light apart.
 #:
 #: Measured: a face that moves by up to a pixel in a noisy recording stays under both; a wink exceeds the second (18),
 #: an opened mouth both. Of 2,043 pairs of one person's different expressions (CK+, 48 pixels) none is under both,
@@ -61,7 +60,11 @@ class Look:
             GeometryError: the mesh has no extent.
         """
         upright = Similarity.from_points(mesh[list(_STEADY), :2], _PLACES * _SIDE - 0.5)
-        crop = warp(image, upright, _SIDE)
+        return cls.of(warp(image, upright, _SIDE))
+
+    @classmethod
+    def of(cls, crop: Picture) -> Look:
+        """How the face of an upright crop looks: RGB uint8 [128, 128, 3], as ``ml.faces.crop`` aligns it."""
         inner = np.ascontiguousarray(crop[_BORDER:-_BORDER, _BORDER:-_BORDER])
         reach = _BORDER - 2 * _SHIFT
         grey = cv2.cvtColor(np.ascontiguousarray(crop[reach:-reach, reach:-reach]), cv2.COLOR_RGB2GRAY)
@@ -72,7 +75,7 @@ class Look:
     def is_near(self, other: Look) -> bool:
         """Whether the eye could hardly tell the two apart."""
         return (
-            hash_distance(self.digest, other.digest) <= NEAR_HASH
+            hash_distance(self.digest, other.digest) <= NEAR_BITS
             and self.largest_difference(other) <= NEAR_GREY
         )
 
@@ -86,3 +89,35 @@ class Look:
         away = np.abs((same - same.mean()) - (inner - inner.mean()))
         side = _SMALL // _PARTS
         return float(away.reshape(_PARTS, side, _PARTS, side).mean(axis=(1, 3)).max())
+
+
+def picture_difference(one: Picture, other: Picture, box: Box) -> float:
+    """How much of a copy of each other two pictures are: 0 for the same pixels, in the unit of NEAR_GREY.
+
+    What is compared is the same part of both, and so finely that another expression is a difference. Another size,
+    another compression, or a filter that makes all of it brighter or duller is none.
+
+    Args:
+        one, other: RGB uint8 [H, W, 3], each of any size.
+        box: what matters in ``one`` (the face), in its pixels.
+
+    Raises:
+        GeometryError: the box has no extent.
+    """
+    zoom = other.shape[1] / one.shape[1]
+    same = Box(box.x * zoom, box.y * zoom, box.w * zoom, box.h * zoom)
+    return Look.of(_evened(one, box)).largest_difference(Look.of(_evened(other, same)))
+
+
+def _evened(image: Picture, box: Box) -> Picture:
+    """The square around a box as uint8 [128, 128, 3], grey, with the mean and contrast of a usual photo."""
+    if box.long_side <= 0:
+        raise GeometryError("A box without a side shows nothing to compare.")
+    scale = (_SIDE - 2 * _BORDER) / box.long_side
+    x, y = box.center
+    middle = (_SIDE - 1) / 2
+    place = Similarity.from_parts(scale=scale, shift=(middle - scale * (x - 0.5), middle - scale * (y - 0.5)))
+    grey = cv2.cvtColor(warp(image, place, _SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    spread = max(float(grey.std()), 8.0)
+    evened = np.clip((grey - grey.mean()) * (50.0 / spread) + 128.0, 0, 255).astype(np.uint8)
+    return np.repeat(evened[..., None], 3, axis=2)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from collector.models import Consent, Participant, Photo, Receipt
 from labeling.models import Decision, Face
+from labeling.selectors import near_duplicates
 from operations.audit import audit_record
 
 from .models import DatasetItem, SplitAssignment
@@ -140,6 +141,17 @@ def _facts(photo: Photo) -> dict[str, Any]:
             "perceptual_hash": analysis.perceptual_hash,
             "at": analysis.analysed_at,
         },
+        "near_duplicates": [
+            {
+                # A photo of somebody else is theirs, be it nearly the same.
+                "photo": pair.other_than(photo).pk if pair.same_participant else None,
+                "bits": pair.bits,
+                "difference": pair.difference,
+                "same_participant": pair.same_participant,
+                "at": pair.found_at,
+            }
+            for pair in near_duplicates(photo)
+        ],
         "faces": [_face(face) for face in photo.faces.all()],
         # Who reviewed is the reviewers' own data, and what they said is about the photo.
         "reviews": [

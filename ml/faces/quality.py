@@ -36,6 +36,8 @@ class Thresholds:
         max_outside: ``cut_by_border`` over this share of the mesh outside the picture.
         similar_face: ``several_faces`` when another face has at least this share of the subject's area.
         min_mesh_score: ``uncertain`` where the mesh network is less sure that this is a face.
+        max_copy_difference: photos with near perceptual hashes are near-duplicates up to this
+            ``ml.looks.picture_difference``.
     """
 
     min_face_pixels: float = 80.0
@@ -50,6 +52,7 @@ class Thresholds:
     max_outside: float = 0.06
     similar_face: float = 0.35
     min_mesh_score: float = 0.5
+    max_copy_difference: float = 14.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from ml.faces.analyse import FaceAnalyser
 from ml.faces.phash import hash_distance, perceptual_hash
 from ml.faces.pose import Pose, keypoint_visibility, pose_from_mesh
 from ml.faces.quality import MEASURING_SIZE, Thresholds, exposure, sharpness
-from ml.geometry import GeometryError
+from ml.geometry import Box, GeometryError
 from ml.landmarks import KEYPOINT_NAMES
+from ml.looks import picture_difference
 from ml.pictures import read_picture
 
 
@@ -249,6 +250,20 @@ def test_the_hash_tells_other_pictures_apart(astronaut, small_faces):
     assert np.median(near) > 16
     with pytest.raises(ValueError, match="16"):
         hash_distance(reference, "12")
+
+
+def test_a_copy_differs_less_than_another_expression(astronaut, analysis):
+    box = analysis.subject.box
+    small = cv2.resize(astronaut, None, fx=0.37, fy=0.37, interpolation=cv2.INTER_AREA)
+    dull = (astronaut * 0.6 + 40).astype(np.uint8)
+    assert picture_difference(astronaut, astronaut, box) == 0
+    assert picture_difference(astronaut, small, box) < 10
+    assert picture_difference(astronaut, dull, box) < 3
+    open_mouth = astronaut.copy()
+    open_mouth[155:172, 205:245] = (70, 20, 25)
+    assert picture_difference(astronaut, open_mouth, box) > 14
+    with pytest.raises(GeometryError, match="side"):
+        picture_difference(astronaut, small, Box(10, 10, 0, 0))
 
 
 def test_pictures_that_show_no_face_give_none(small_faces):

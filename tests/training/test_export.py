@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from collector.models import Participant, Photo
 from collector.receipts import receipt_issue
 from collector.services import photo_withdraw
-from labeling.models import Face, MaskedFace, Review
+from labeling.models import Face, MaskedFace, NearDuplicate, Review
 from operations.models import AuditEvent
 from tests.collector.conftest import Browser, problem
 from tests.labeling.conftest import newcomer
@@ -38,7 +38,8 @@ def known(
     accepted: Callable[..., Photo], register: Callable[..., ModelVersion], staff: Any, private_folder: Path
 ) -> Photo:
     """A photo of which the site knows all that it can."""
-    photo, *_others = (accepted() for _ in range(3))
+    photo, another, *_others = (accepted() for _ in range(3))
+    NearDuplicate.of(photo, another, bits=2, difference=3.5).save()
     model = register(dataset_freeze(actor="system")[0])
     face = photo.faces.get()
     masked = default_storage.save("masks/one.jpg", ContentFile(b"a masked face"))
@@ -86,6 +87,7 @@ def test_everything_is_in_it(known: Photo) -> None:
     assert facts["decision"]["outcome"] == "accepted"
     assert [version["number"] for version in facts["dataset_versions"]] == [1]
     assert {review["verdict"] for review in facts["reviews"]} >= {"unclear"}
+    assert [pair["bits"] for pair in facts["near_duplicates"]] == [2]
 
 
 def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
@@ -95,6 +97,8 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
         *(("photo", "file"), ("face", "crop"), ("maskedface", "image"), ("maskedface", "alpha")),
         # The reviewer is somebody else, and theirs is not ours to give away.
         ("review", "reviewer"),
+        # Parts of the hash, which is exported, and a note for the workers.
+        *(("analysis", name) for name in (*(f"band_{band}" for band in range(5)), "compared")),
     }
     named = {
         "photo": {
@@ -115,6 +119,8 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
         "review": {"id": None, "photo": None, "created_at": "at"},
         "decision": {"photo": None, "imported_as": None, "changed_at": "at"},
         "analysis": {"photo": None, "analysed_at": "at"},
+        # Of a pair the other photo is told, where it is one's own.
+        "nearduplicate": {"id": None, "other": None, "found_at": "at"},
     }
     archive = unpacked(known.participant)
     facts = json.loads(archive.read(next(name for name in archive.namelist() if name.endswith("photo.json"))))
@@ -127,6 +133,7 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
         "keypointset": (face["keypoints"] or [dict.fromkeys(("source", "points", "visible", "at"))])[0],
         "review": facts["reviews"][0],
         "decision": facts["decision"],
+        "nearduplicate": facts["near_duplicates"][0],
         "analysis": facts["analysis"] or dict.fromkeys(("flags", "perceptual_hash", "at")),
     }
     models = {model._meta.model_name: model for model in (Photo, Face, *_related())}
@@ -141,7 +148,7 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
 def _related() -> list[Any]:
     from labeling.models import Analysis, Decision, KeypointSet
 
-    return [Analysis, Decision, KeypointSet, MaskedFace, Prediction, Review]
+    return [Analysis, Decision, KeypointSet, MaskedFace, NearDuplicate, Prediction, Review]
 
 
 def test_nothing_of_anybody_else_is_in_it(known: Photo, staff: Any) -> None:
