@@ -1,17 +1,15 @@
-"""What volunteers see and do with what is theirs: photos, consent, the receipt code, the way out."""
+"""What volunteers do with what is theirs: photos, consent, the receipt code, the way out."""
 
 import uuid
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,29 +17,10 @@ from operations.problems import Problem
 from operations.throttling import ReceiptThrottle
 
 from . import participants
-from .models import Participant, Photo, Receipt, Scope
+from .models import Participant, Scope
 from .receipts import receipt_issue, receipt_redeem
-from .selectors import consent_in_force, consent_that_holds, photos_of
+from .selectors import photos_of
 from .services import consent_change, participant_withdraw, photo_withdraw
-
-_PHOTOS_A_PAGE = 60
-
-
-@require_safe
-@never_cache
-def my_photos(request: HttpRequest) -> HttpResponse:
-    participant = participants.current(request)
-    if participant is None:
-        return render(request, "collector/my_photos_none.html")
-    mine = photos_of(participant)
-    context = {
-        "photos": Paginator(mine, _PHOTOS_A_PAGE).get_page(request.GET.get("page")),
-        "accepted": mine.filter(state=Photo.State.ACCEPTED).count(),
-        "consent": consent_in_force(participant),
-        "may_widen": consent_that_holds(participant) is not None,
-        "receipt": Receipt.objects.filter(participant=participant).first(),
-    }
-    return render(request, "collector/my_photos.html", context)
 
 
 @require_POST
@@ -102,8 +81,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 def receipt_new(request: HttpRequest) -> HttpResponse:
     """Show a new receipt code: in this answer, once."""
     code = receipt_issue(participant=_participant_or_404(request))
-    address = f"{request.get_host()}{reverse('receipt')}"
-    return render(request, "collector/receipt_new.html", {"code": code, "address": address})
+    return render(request, "collector/receipt_new.html", {"code": code})
 
 
 @require_POST

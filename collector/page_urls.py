@@ -10,7 +10,6 @@ urlpatterns = [
     path("", gzip_page(views.landing), name="landing"),
     path("consent/", gzip_page(views.consent), name="consent"),
     path("booth/", gzip_page(views.booth), name="booth"),
-    path("photos/", gzip_page(my_page.my_photos), name="my-photos"),
     path("photos/<uuid:photo_id>/delete/", my_page.photo_delete, name="photo-delete"),
     path("consent/change/", my_page.consent_scope, name="consent-scope"),
     path("receipt/", gzip_page(my_page.receipt), name="receipt"),

@@ -17,9 +17,7 @@ class FlagWords:
 
 
 WORDS = {
-    "no_face": FlagWords(
-        "no face", "", _("We could not find a face. More light on it, or a bit closer, helps.")
-    ),
+    "no_face": FlagWords("no face", "", _("More light on your face, or a bit closer, helps.")),
     "several_faces": FlagWords(
         "several faces", "faces", _("There is more than one face. Be alone in the picture.")
     ),

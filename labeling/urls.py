@@ -1,10 +1,13 @@
 from django.contrib import admin
 from django.urls import path
+from django.views.decorators.gzip import gzip_page
 
 from .media import face_crop, masked_face, photo_overlay
+from .my_photos import my_photos
 from .views import ReviewView, mask_on_demand
 
 urlpatterns = [
+    path("photos/", gzip_page(my_photos), name="my-photos"),
     path("faces/<uuid:face_id>/crop/", face_crop, name="face-crop"),
     path("masks/<uuid:masked_id>/<str:part>/", masked_face, name="masked-face"),
     path(

@@ -17,6 +17,7 @@ from collector.serializers import PhotoSerializer
 from collector.services import photo_withdraw
 from labeling.flags import hints
 from labeling.models import Face
+from operations.models import Job
 from operations.problems import Problem
 
 from .models import Prediction
@@ -29,11 +30,14 @@ class PhotoView(APIView):
     def get(self, request: Request, photo_id: uuid.UUID) -> Response:
         """State, faces, and what the active model makes of it."""
         photo = _own_photo(request, photo_id)
+        expected = _prediction_waits(photo)  # before looking for it: it may come between the two
+        prediction = _prediction(photo)
         facts = {
             "processed": photo.processed_at is not None,
             "faces": [_face(face) for face in photo.faces.order_by("-is_subject")],
             "hints": hints(photo.analysis.flags) if hasattr(photo, "analysis") else [],
-            "prediction": _prediction(photo),
+            "prediction": prediction,
+            "prediction_expected": expected and prediction is None,
         }
         return Response({**PhotoSerializer(photo).data, **facts})
 
@@ -72,3 +76,10 @@ def _prediction(photo: Photo) -> dict[str, Any] | None:
         "share": made.share,
         "distribution": made.distribution,
     }
+
+
+def _prediction_waits(photo: Photo) -> bool:
+    """Whether the active model still has to look: then it is worth asking again."""
+    faces = [str(face) for face in photo.faces.values_list("pk", flat=True)]
+    looking = Job.objects.filter(kind="training.predict", subject__in=faces)
+    return looking.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists()
