@@ -38,8 +38,10 @@ CONSENT = [
         "heading": "What is kept",
         "plain": "The photos you choose to send, which smiley you were shown, when you sent them. No name, no e-mail.",
         "legal": "Each photo is stored rebuilt from its pixels alone, without the camera's metadata or a place. From"
-        " it the site derives a crop of the face, fifteen points, measures of quality and predictions. A random number"
-        " in a cookie tells that photos belong together. Your network address is not stored with them.",
+        " it the site derives a crop of the face, copies of the crop with synthetic face masks, fifteen points, measures"
+        " of quality, a fingerprint of the picture that finds near-duplicates, and predictions; what the live score"
+        " showed is kept if it was on. A random number in a cookie tells that photos belong together. Your network"
+        " address is not stored with them.",
     },
     {
         "heading": "Who sees it",
@@ -53,7 +55,7 @@ CONSENT = [
         "heading": "Taking it back",
         "plain": "Any time, without a reason: one photo, or everything. It is deleted here within a minute, and the"
         " next training leaves it out.",
-        "legal": "Deleted are the photo, its crops, points and predictions; a random number remains in a public list"
+        "legal": "Deleted are the photo and all that was derived from it; a random number remains in a public list"
         " of withdrawn photos, so that whoever holds a copy can delete it. Networks trained on it are marked, and"
         " never put to use again once another has taken their place. What researchers downloaded before, this site"
         " can only ask them to delete.",
