@@ -29,13 +29,9 @@ def consent_that_holds(participant: Participant | None) -> Consent | None:
     return given if given.text.version == consent_text_current(given.text.language).version else None
 
 
-def receipt_wanted(participant: Participant | None) -> bool:
-    """Whether somebody has photos here and no code yet that would bring them back to these."""
-    return (
-        participant is not None
-        and not Receipt.objects.filter(participant=participant).exists()
-        and participant.photos.exists()
-    )
+def receipt_held(participant: Participant | None) -> bool:
+    """Whether somebody has a code that brings them back to their photos."""
+    return participant is not None and Receipt.objects.filter(participant=participant).exists()
 
 
 def smiley_next(participant: Participant | None, skipped: Collection[str]) -> Smiley | None:

@@ -24,7 +24,7 @@ from .selectors import (
     collection_progress,
     consent_text_current,
     consent_that_holds,
-    receipt_wanted,
+    receipt_held,
     smileys_done,
     smileys_shown,
 )
@@ -91,7 +91,7 @@ def booth(request: HttpRequest) -> HttpResponse:
         "smileys": smileys,
         "done": smileys_done(participant),
         "wanted": wanted if wanted in {smiley.slug for smiley in smileys} else "",
-        "receipt_wanted": receipt_wanted(participant),
+        "receipt_held": receipt_held(participant),
     }
     return render(request, "collector/booth.html", context)
 

@@ -7,18 +7,21 @@
 
 import { Problem, getJson, sendForm } from "./api.js";
 import { CameraFailure } from "./camera.js";
-import { copyLink, pageAddress } from "./copy-link.js";
 import { FrameTray } from "./frame-tray.js";
 import { guardLeaving } from "./leave-guard.js";
 import { noticeOffline } from "./offline-notice.js";
 import { Outbox } from "./outbox.js";
-import { fromFile } from "./picture.js";
+import { UnreadablePicture, fromFile } from "./picture.js";
 import { PromptCard } from "./prompt-card.js";
+import { ReceiptOffer } from "./receipt-offer.js";
 import { Seventeen } from "./seventeen.js";
 import { Stage } from "./stage.js";
+import { addressBrowser, copyLink } from "./take-along.js";
 import { UploadQueue } from "./upload-queue.js";
-import { browserKind, insideAnotherApp, properBrowser } from "./visitor.js";
+import { insideAnotherApp } from "./visitor.js";
 import { words } from "./words.js";
+
+const PATIENCE = 3_000; // for the next prompt, before it is chosen here
 
 const KEYS = {
   camera: { " ": "shoot", Escape: "close" },
@@ -36,7 +39,7 @@ class Booth {
   #seventeen;
   #smiley = null; // the one being imitated
   #skipped = new Set();
-  #sent = new Set(); // the server may not know yet
+  #given = new Set(); // to the queue: the server may not know of them yet
   #away = false; // the camera went off because nobody looked, and comes back by itself
   #asked = 0; // counts the questions for a prompt: only the answer to the newest is shown
   #actions = {
@@ -46,12 +49,11 @@ class Booth {
     switch: () => this.#openCamera(this.#stage.other),
     guide: () => this.#stage.guide(),
     live: () => this.#stage.toggleLive(),
-    copy: (button) => this.#copy(button.closest("[data-take-along]")),
+    copy: (button) => copyLink(button.closest("[data-take-along]"), this.#say),
     again: () => this.#openCamera(),
     send: () => this.#send(),
     skip: () => this.#skip(),
     unskip: () => this.#unskip(),
-    reload: () => this.#nextPrompt(),
   };
 
   constructor(root) {
@@ -65,8 +67,17 @@ class Booth {
     });
     this.#tray = new FrameTray(find("frames"), find("frame"), { say: this.#say, onChange: (n) => this.#countKept(n) });
     this.#queue = new UploadQueue({ send: (item, onProgress) => this.#upload(item, onProgress) });
-    this.#seventeen = new Seventeen(find("seventeen"), { say: this.#say, onChoose: (smiley) => this.#choose(smiley) });
-    this.#outbox = new Outbox(find("outbox"), this.#queue, { say: this.#say, seventeen: this.#seventeen });
+    this.#seventeen = new Seventeen(find("seventeen"), find("count"), {
+      say: this.#say,
+      onChoose: (smiley) => this.#choose(smiley),
+    });
+    const receipt = new ReceiptOffer(find("receipt"), root.dataset);
+    this.#outbox = new Outbox(find("outbox"), this.#queue, {
+      say: this.#say,
+      seventeen: this.#seventeen,
+      onAgain: (slug) => this.#makeAgain(slug),
+      onSent: () => receipt.show(),
+    });
     this.#prompt = new PromptCard(find("prompt"), {
       seventeen: this.#seventeen,
       examplesUrl: root.dataset.examplesUrl,
@@ -78,14 +89,14 @@ class Booth {
     // A camera nobody looks at is off: in another tab, behind a locked screen, on the way out.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#leave() : this.#comeBack()));
     window.addEventListener("pagehide", () => this.#leave());
-    guardLeaving(() => this.#queue.unsent > 0);
+    guardLeaving(() => this.#queue.wouldBeLost > 0);
     noticeOffline(find("offline"));
-    this.#addressBrowser();
+    addressBrowser(root);
   }
 
   start() {
     const wanted = this.#seventeen.smiley(this.#root.dataset.smiley);
-    return this.#nextPrompt(wanted);
+    return wanted ? this.#showPrompt(wanted) : this.#nextPrompt();
   }
 
   get #state() {
@@ -120,29 +131,33 @@ class Booth {
 
   // --- prompts
 
-  async #nextPrompt(wanted = null) {
+  async #nextPrompt() {
     this.#stage.close();
     const asked = ++this.#asked;
+    const unwanted = new Set([...this.#skipped, ...this.#given]);
     const url = new URL(this.#root.dataset.promptsUrl, location.href);
-    url.searchParams.set("skipped", [...this.#skipped, ...this.#sent].join(","));
-    let next;
+    url.searchParams.set("skipped", [...unwanted].join(","));
+    let smiley;
     try {
-      next = await getJson(url);
+      const next = await getJson(url, { signal: AbortSignal.timeout(PATIENCE) });
+      for (const slug of next.done) this.#seventeen.markDone(slug);
+      smiley = next.smiley;
     } catch (problem) {
-      if (problem instanceof Problem && problem.status === 403) return location.assign(this.#root.dataset.consentUrl);
-      return asked === this.#asked && this.#fail("unreachable");
+      const refused = problem instanceof Problem && problem.status === 403;
+      if (refused && this.#queue.wouldBeLost === 0) return location.assign(this.#root.dataset.consentUrl);
+      // Without the site's own choice it goes on all the same: photos wait for the network by themselves.
+      smiley = this.#seventeen.firstBut(unwanted);
     }
     if (asked !== this.#asked) return null;
-    const done = new Set([...next.done, ...this.#sent]);
-    for (const slug of done) this.#seventeen.markDone(slug);
-    const count = this.#root.querySelector("[data-count]");
-    count.textContent = this.#say("count", { done: done.size, total: next.total });
-    const smiley = wanted ?? next.smiley;
-    if (smiley) return this.#showPrompt(smiley);
-    const variant = done.size < next.total ? "skipped" : "done";
+    return smiley ? this.#showPrompt(smiley) : this.#finish();
+  }
+
+  #finish() {
+    const skipped = this.#seventeen.firstBut(this.#given) !== null;
+    const variant = skipped ? "skipped" : "done";
     for (const part of this.#root.querySelectorAll("[data-finished]")) part.hidden = part.dataset.finished !== variant;
     this.#seventeen.setCurrent(null);
-    return this.#show("finished", { variant: variant === "done" ? "finished" : "skipped" });
+    this.#show("finished", { variant: skipped ? "skipped" : "finished" });
   }
 
   #showPrompt(smiley) {
@@ -158,6 +173,11 @@ class Booth {
     this.#asked += 1;
     this.#outbox.clear();
     this.#showPrompt(smiley);
+  }
+
+  #makeAgain(slug) {
+    this.#choose(this.#seventeen.smiley(slug));
+    this.#openCamera();
   }
 
   #skip() {
@@ -217,8 +237,8 @@ class Booth {
     let blob;
     try {
       blob = await fromFile(file);
-    } catch {
-      return this.#fail("unreadable");
+    } catch (failure) {
+      return this.#fail(failure instanceof UnreadablePicture ? failure.kind : "unreadable");
     }
     this.#tray.show([{ blob, liveScore: null }]);
     this.#show("choose");
@@ -237,7 +257,7 @@ class Booth {
     if (this.#state !== "choose" || kept.length === 0) return;
     this.#outbox.clear();
     for (const still of kept) this.#queue.add({ ...still, smiley: this.#smiley.slug });
-    this.#sent.add(this.#smiley.slug);
+    this.#given.add(this.#smiley.slug);
     this.#skipped.delete(this.#smiley.slug);
     this.#tray.clear();
     this.#nextPrompt();
@@ -252,21 +272,6 @@ class Booth {
     const { csrf, photosUrl } = this.#root.dataset;
     const photo = await sendForm(photosUrl, form, { csrf, onProgress });
     return { ...photo, url: `${photosUrl}${photo.id}/` };
-  }
-
-  // --- words for this very browser
-
-  #addressBrowser() {
-    const kind = browserKind();
-    for (const part of this.#root.querySelectorAll("[data-browser]")) part.hidden = part.dataset.browser !== kind;
-    for (const part of this.#root.querySelectorAll("[data-browser-name]")) part.textContent = properBrowser();
-    for (const field of this.#root.querySelectorAll("[data-link]")) field.value = pageAddress();
-    this.#root.querySelector("[data-in-app]").hidden = !insideAnotherApp();
-  }
-
-  async #copy(part) {
-    const copied = await copyLink(part.querySelector("[data-link]"));
-    part.querySelector("[data-copied]").textContent = this.#say(copied ? "copied" : "copy-by-hand");
   }
 
   // --- buttons and keys

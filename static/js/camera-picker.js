@@ -36,10 +36,17 @@ export class CameraPicker {
     for (const part of this.#holder.querySelectorAll("[data-one-camera]")) part.hidden = several;
     this.#select.replaceChildren(
       ...this.#devices.map(({ deviceId, label }, index) => {
-        const name = label || this.#say("camera-name", { number: index + 1 });
+        const name = this.#name(label, index + 1);
         return new Option(name, deviceId, false, deviceId === this.#current.deviceId);
       }),
     );
+  }
+
+  // Android calls them "camera2 1, facing front"; and nothing has a name before a camera was allowed.
+  #name(label, number) {
+    const facing = /\bfacing (front|back)\b/.exec(label)?.[1];
+    if (label && !facing) return label;
+    return this.#say(facing ? `camera-${facing}` : "camera-name", { number });
   }
 
   // What to ask for when somebody wants the other one.

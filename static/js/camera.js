@@ -1,6 +1,6 @@
 // A camera that never stays on by accident: stop() ends every track, also of a stream that arrives after it.
 //
-//   const camera = new Camera(video, { onLost: () => … });
+//   const camera = new Camera(video, { onLost: () => …, onPaused: (paused) => … });
 //   await camera.start({ deviceId, facingMode });   // throws CameraFailure with a kind the page has words for
 //   camera.stop();
 
@@ -28,12 +28,17 @@ const SIZE = { width: { ideal: 1920 }, height: { ideal: 1080 } };
 export class Camera {
   #video;
   #onLost;
+  #onPaused;
   #stream = null;
   #attempt = 0;
 
-  constructor(video, { onLost = () => {} } = {}) {
+  // onLost: the camera is off for good; onPaused: the system holds its pictures back (true) or sends them again.
+  constructor(video, { onLost = () => {}, onPaused = () => {} } = {}) {
     this.#video = video;
     this.#onLost = onLost;
+    this.#onPaused = onPaused;
+    // iOS stops the preview for a call or for Siri and leaves it stopped.
+    video.addEventListener("pause", () => this.running && this.#play().catch(() => {}));
   }
 
   get running() {
@@ -56,17 +61,10 @@ export class Camera {
       return false;
     }
     this.#stream = stream;
-    for (const track of stream.getVideoTracks()) {
-      // Not fired by stop(): the device was unplugged, or the system took it.
-      track.addEventListener("ended", () => {
-        if (this.#stream !== stream) return;
-        this.stop();
-        this.#onLost();
-      });
-    }
+    for (const track of stream.getVideoTracks()) this.#watch(track, stream);
     this.#video.srcObject = stream;
     try {
-      await this.#video.play(); // iOS shows a still until it is told to play
+      await this.#play(); // iOS shows a still until it is told to play
     } catch (error) {
       if (attempt !== this.#attempt) return false;
       this.stop();
@@ -80,6 +78,31 @@ export class Camera {
     if (this.#stream) endTracks(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
+  }
+
+  #watch(track, stream) {
+    const whileRunning = (act) => () => this.#stream === stream && act();
+    // Not fired by stop(): the device was unplugged, or the system took it.
+    track.addEventListener(
+      "ended",
+      whileRunning(() => {
+        this.stop();
+        this.#onLost();
+      }),
+    );
+    // Another app or a call has the camera for a while; the track stays.
+    track.addEventListener("mute", whileRunning(() => this.#onPaused(true)));
+    track.addEventListener(
+      "unmute",
+      whileRunning(() => {
+        this.#play().catch(() => {});
+        this.#onPaused(false);
+      }),
+    );
+  }
+
+  #play() {
+    return this.#video.play();
   }
 
   async #ask(wishes) {

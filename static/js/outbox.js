@@ -9,59 +9,84 @@
 import { percent } from "./words.js";
 import { watchPhoto } from "./photo-watch.js";
 
+const HINTS = 2; // more than that nobody keeps in mind
+
 export class Outbox {
   #section;
   #cards = new Map();
+  #queue;
   #say;
   #seventeen;
+  #onAgain;
+  #onSent;
 
-  constructor(section, queue, { say, seventeen }) {
+  // onAgain: a smiley is to be made once more; onSent: a photo has arrived.
+  constructor(section, queue, { say, seventeen, onAgain, onSent }) {
     this.#section = section;
+    this.#queue = queue;
     this.#say = say;
     this.#seventeen = seventeen;
-    queue.addEventListener("change", ({ detail }) => this.#update(detail, queue));
+    this.#onAgain = onAgain;
+    this.#onSent = onSent;
+    queue.addEventListener("change", ({ detail }) => this.#update(detail));
   }
 
   get empty() {
     return this.#cards.size === 0;
   }
 
-  // A new prompt's photos push the older ones out; the personal page keeps them all.
+  // A new prompt's photos push out the older ones that arrived; the personal page keeps them all.
   clear() {
     for (const [item, card] of this.#cards) {
-      if (item.state !== "sent" && item.state !== "refused") continue;
+      if (item.state !== "sent") continue;
       card.remove();
       this.#cards.delete(item);
     }
     this.#section.hidden = this.empty;
   }
 
-  #update(item, queue) {
+  #update(item) {
     const card = this.#cards.get(item) ?? this.#addCard(item);
     const bar = card.querySelector("[data-progress]");
     bar.value = item.loaded;
     bar.hidden = item.state === "sent" || item.state === "refused";
+    card.querySelector("[data-refused]").hidden = item.state !== "refused";
+    card.querySelector("[data-read]").hidden = item.problem?.status !== 403;
     card.dataset.state = item.state;
     if (item.state === "sent" && !card.dataset.followed) {
       card.dataset.followed = "yes";
+      this.#onSent();
       this.#follow(item, card);
     } else if (item.state !== "sent") {
       this.#status(card, this.#line(item));
     }
+    this.#head();
+  }
+
+  #head() {
     const heading = this.#section.querySelector("[data-outbox-heading]");
-    const refused = [...this.#cards.keys()].some((other) => other.state === "refused");
-    const text = this.#say(queue.unsent ? "sending-heading" : refused ? "refused-heading" : "sent-heading");
+    const refused = [...this.#cards.keys()].some((item) => item.state === "refused");
+    const text = this.#say(this.#queue.unsent ? "sending-heading" : refused ? "refused-heading" : "sent-heading");
     if (heading.textContent !== text) heading.textContent = text; // said once, not at every byte
+    this.#section.hidden = this.empty;
   }
 
   #addCard(item) {
     const template = this.#section.querySelector("[data-outbox-card]");
     const card = template.content.firstElementChild.cloneNode(true);
     card.querySelector("img").src = URL.createObjectURL(item.blob);
+    card.querySelector("[data-retry]").addEventListener("click", () => this.#queue.retry(item));
+    card.querySelector("[data-drop]").addEventListener("click", () => this.#drop(item, card));
     this.#section.querySelector("[data-outbox-cards]").append(card);
-    this.#section.hidden = false;
     this.#cards.set(item, card);
     return card;
+  }
+
+  #drop(item, card) {
+    this.#queue.drop(item);
+    this.#cards.delete(item);
+    card.remove();
+    this.#head();
   }
 
   #line(item) {
@@ -76,9 +101,22 @@ export class Outbox {
     for await (const photo of watchPhoto(item.photo.url)) {
       card.dataset.face = photo.faces.length ? "found" : "missing";
       this.#status(card, this.#say(`face-${card.dataset.face}`));
+      this.#showHints(card, item, photo.hints);
       if (photo.prediction) this.#showPrediction(card, photo.prediction);
     }
     if (!card.dataset.face) this.#status(card, this.#say("looking-long"));
+  }
+
+  // Advice, and a way to follow it. The photo is kept all the same: people decide about it, not we.
+  #showHints(card, item, hints) {
+    const part = card.querySelector("[data-hints]");
+    if (!hints.length || !part.hidden) return;
+    part.querySelector("p").textContent = hints.slice(0, HINTS).join(" ");
+    const again = part.querySelector("button");
+    const { glyph } = this.#seventeen.smiley(item.smiley);
+    again.querySelector("span").textContent = this.#say("try-again", { glyph });
+    again.addEventListener("click", () => this.#onAgain(item.smiley));
+    part.hidden = false;
   }
 
   #showPrediction(card, { smiley, glyph, share }) {

@@ -1,6 +1,6 @@
 // Follows one sent photo until the site has looked at it: often at first, then more slowly, and not for ever.
 //
-//   for await (const photo of watchPhoto(url)) …   // once when processed, once more when a model has an opinion
+//   for await (const photo of watchPhoto(url)) …   // once when processed, once more when the model has an opinion
 //
 // It ends without a photo when that takes too long.
 
@@ -10,8 +10,7 @@ import { pause } from "./countdown.js";
 const FIRST_WAIT = 400;
 const SLOWER = 1.4;
 const LONGEST_WAIT = 5_000;
-const PATIENCE = 60_000;
-const PATIENCE_FOR_OPINION = 6_000; // there may be no model yet
+const PATIENCE = 60_000; // for each of the two
 
 export async function* watchPhoto(url) {
   let end = performance.now() + PATIENCE;
@@ -22,11 +21,11 @@ export async function* watchPhoto(url) {
     if (photo === "gone") return;
     if (!photo?.processed) continue;
     if (!found || photo.prediction) yield photo;
-    if (photo.prediction || photo.faces.length === 0) return;
+    if (!photo.prediction_expected) return;
     if (found) continue;
     found = true;
     wait = FIRST_WAIT;
-    end = performance.now() + PATIENCE_FOR_OPINION;
+    end = performance.now() + PATIENCE;
   }
 }
 

@@ -21,7 +21,15 @@ export function encode(canvas) {
   });
 }
 
-// Throws where the browser cannot decode the file. Through an image element, for that turns pictures upright in every
+export class UnreadablePicture extends Error {
+  // kind: "heic" | "unreadable"
+  constructor(kind) {
+    super(`The browser cannot decode this picture (${kind}).`);
+    this.kind = kind;
+  }
+}
+
+// Throws UnreadablePicture where the browser cannot decode the file. Through an image element, for that turns pictures upright in every
 // browser, decodes HEIC wherever the system can, and need not hold all of a large picture's pixels.
 export async function fromFile(file) {
   const image = new Image();
@@ -29,10 +37,18 @@ export async function fromFile(file) {
   try {
     await new Promise((resolve, reject) => {
       image.addEventListener("load", resolve);
-      image.addEventListener("error", () => reject(new Error("The browser cannot decode this picture.")));
+      image.addEventListener("error", reject);
     });
     return await encode(drawStill(image, image.naturalWidth, image.naturalHeight));
+  } catch {
+    throw new UnreadablePicture((await isHeic(file)) ? "heic" : "unreadable");
   } finally {
     URL.revokeObjectURL(image.src);
   }
+}
+
+// By content, for its name and type are often lost on the way: an ISO media file with one of HEIF's brands.
+async function isHeic(file) {
+  const head = new TextDecoder("latin1").decode(await file.slice(4, 12).arrayBuffer());
+  return /^ftyp(hei|hev|mif1|msf1)/.test(head);
 }

@@ -1,5 +1,6 @@
 // The grid of all smileys: how far this person has come, and a way to choose any of them.
 //
+//   <span data-count></span>
 //   <ul data-seventeen>
 //     <li><button class="cell" data-slug="tongue" data-glyph=":P" data-title="…" data-how="…">
 //       <svg …></svg><span class="glyph">:P</span><span class="visually-hidden" data-cell-state></span>
@@ -8,15 +9,25 @@
 
 export class Seventeen {
   #grid;
+  #count;
   #say;
 
-  constructor(grid, { say, onChoose }) {
+  constructor(grid, count, { say, onChoose }) {
     this.#grid = grid;
+    this.#count = count;
     this.#say = say;
+    this.#showCount();
     grid.addEventListener("click", (event) => {
       const cell = event.target.closest("[data-slug]");
       if (cell) onChoose(this.smiley(cell.dataset.slug));
     });
+  }
+
+  // The first in the grid that is neither done nor among `others`, or null.
+  firstBut(others) {
+    const open = this.#cells.filter((cell) => !cell.classList.contains("done"));
+    const cell = open.find(({ dataset }) => !others.has(dataset.slug));
+    return cell ? this.smiley(cell.dataset.slug) : null;
   }
 
   smiley(slug) {
@@ -31,7 +42,7 @@ export class Seventeen {
   }
 
   setCurrent(slug) {
-    for (const cell of this.#grid.querySelectorAll("[data-slug]")) {
+    for (const cell of this.#cells) {
       if (cell.dataset.slug === slug) cell.setAttribute("aria-current", "true");
       else cell.removeAttribute("aria-current");
     }
@@ -43,6 +54,7 @@ export class Seventeen {
     if (!cell) return;
     cell.classList.add("done");
     cell.querySelector("[data-cell-state]").textContent = this.#say("cell-done");
+    this.#showCount();
     if (picture) this.#drop(cell, picture);
   }
 
@@ -59,6 +71,15 @@ export class Seventeen {
       duration: 250,
       easing: "ease-out",
     });
+  }
+
+  #showCount() {
+    const done = this.#cells.filter((cell) => cell.classList.contains("done")).length;
+    this.#count.textContent = this.#say("count", { done, total: this.#cells.length });
+  }
+
+  get #cells() {
+    return [...this.#grid.querySelectorAll("[data-slug]")];
   }
 
   #cell(slug) {

@@ -44,7 +44,7 @@ export class Stage {
     this.#say = say;
     this.#smiley = smiley;
     this.#video = this.#part("preview");
-    this.#camera = new Camera(this.#video, { onLost });
+    this.#camera = new Camera(this.#video, { onLost, onPaused: (paused) => this.#pause(paused) });
     this.#picker = new CameraPicker(section, { say, onChoose });
     this.#meter = new LiveMeter(this.#part("live"), { say });
     this.#litert = new LiteRt(settings);
@@ -73,6 +73,7 @@ export class Stage {
     if (!(await this.#camera.start(this.#wish))) return false;
     const { facts } = this.#camera;
     this.#section.dataset.facing = facts.facingMode ?? "user";
+    this.#video.setAttribute("aria-label", this.#say(this.#mirrored ? "preview-front" : "preview-back"));
     this.#picker.refresh(facts);
     this.#offerExtras();
     if (this.#guided) this.#guidance.start();
@@ -86,6 +87,7 @@ export class Stage {
     this.#hint.reset();
     this.#meter.hide();
     delete this.#section.dataset.placed;
+    this.#cover(false);
   }
 
   // The wish for the camera that is not running.
@@ -120,7 +122,7 @@ export class Stage {
   }
 
   async shoot() {
-    if (!this.running || this.#shooting) return null;
+    if (!this.running || this.#shooting || this.#paused) return null;
     const { signal } = (this.#shooting = new AbortController());
     this.#section.dataset.shooting = "";
     this.#tell("hint-hold");
@@ -162,6 +164,33 @@ export class Stage {
     }
   }
 
+  // The system holds the camera's pictures back: no advice on a frozen picture, and no photo of it.
+  #pause(paused) {
+    this.#cover(paused);
+    if (!paused && this.#guided) this.#guidance.start();
+    if (!paused) return;
+    this.#stopShooting();
+    this.#guidance.stop();
+    this.#unplaced();
+  }
+
+  #cover(on) {
+    if (on === this.#paused) return;
+    this.#part("paused").hidden = !on;
+    this.#part(on ? "reopen" : "shutter").focus();
+  }
+
+  get #paused() {
+    return !this.#part("paused").hidden;
+  }
+
+  #unplaced() {
+    this.#hint.reset();
+    this.#tell("hint");
+    this.#meter.hide();
+    delete this.#section.dataset.placed;
+  }
+
   #stopShooting() {
     this.#shooting?.abort();
     this.#shooting = null;
@@ -186,9 +215,7 @@ export class Stage {
   }
 
   #unguided() {
-    this.#tell("hint");
-    delete this.#section.dataset.placed;
-    this.#meter.hide();
+    this.#unplaced();
     this.#part("live-button").hidden = true;
   }
 

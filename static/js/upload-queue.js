@@ -22,9 +22,14 @@ export class UploadQueue extends EventTarget {
     window.addEventListener("offline", () => this.#tell());
   }
 
-  // How many would be lost if the page closed now.
+  // How many are still on their way.
   get unsent() {
     return this.#items.filter((item) => item.state !== "sent" && item.state !== "refused").length;
+  }
+
+  // How many would be lost if the page closed now: one that was refused may still be tried again.
+  get wouldBeLost() {
+    return this.#items.filter((item) => item.state !== "sent").length;
   }
 
   add({ blob, smiley, liveScore = null }) {
@@ -34,6 +39,16 @@ export class UploadQueue extends EventTarget {
     this.#changed(item);
     this.#fill();
     return item;
+  }
+
+  // Once more, because somebody asks for it: the reason of a refusal may be gone.
+  retry(item) {
+    if (item.state === "refused") this.#wake(item);
+  }
+
+  // Whoever lets it go, knows.
+  drop(item) {
+    if (item.state === "refused") this.#items.splice(this.#items.indexOf(item), 1);
   }
 
   #fill() {

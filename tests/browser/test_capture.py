@@ -36,6 +36,8 @@ BACK_CAMERA = """() => {
     return stream;
   };
 }"""
+# What a system does to a camera cannot be done to a fake one; the event is all that the page gets to know.
+TRACK_SAYS = "(event) => window.streams.at(-1).getVideoTracks()[0].dispatchEvent(new Event(event))"
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -112,9 +114,11 @@ def test_the_other_side_of_a_phone_is_not_mirrored(visit: Visit, browser_with_tw
     open_camera(page)
     mirrored = "() => getComputedStyle(document.querySelector('[data-preview]')).transform"
     assert page.evaluate(mirrored).startswith("matrix(-1")
+    expect(page.get_by_label("You, mirrored")).to_be_visible()
     page.get_by_role("button", name="Switch").click()
     expect(page.locator("[data-stage]")).to_have_attribute("data-facing", "environment")
     assert page.evaluate(mirrored) == "none"
+    expect(page.get_by_label("What the back camera sees")).to_be_visible()
     page.get_by_role("button", name="Switch").click()
     expect(page.locator("[data-stage]")).to_have_attribute("data-facing", "user")
     assert [wish["facingMode"] for wish in page.evaluate("() => window.wishes")] == [
@@ -157,6 +161,67 @@ def test_a_track_that_ends_in_the_background_is_no_lost_camera(visit: Visit, bro
     expect(page.get_by_text("The camera went off while you were away.")).to_be_visible()
     page.evaluate(HIDE, False)
     expect(page.get_by_role("button", name="Take three photos")).to_be_visible()
+
+
+def test_a_camera_that_the_system_holds_back_is_paused(visit: Visit, browser: Browser) -> None:
+    page = visit(browser, "/consent/")
+    agree(page)
+    page.evaluate(WATCH_STREAMS)
+    open_camera(page)
+    paused = page.get_by_text("The camera is paused.")
+    expect(paused).to_be_hidden()
+    page.get_by_role("button", name="Take three photos").click()
+    page.evaluate(TRACK_SAYS, "mute")
+    expect(paused).to_be_visible()
+    expect(page.get_by_role("button", name="Take three photos")).to_be_hidden()
+    page.keyboard.press("Space")  # on the button that starts it again, if anything
+    expect(paused).to_be_hidden()
+    expect(page.get_by_role("button", name="Take three photos")).to_be_focused()
+    page.wait_for_function(
+        "() => window.streams.length === 2 && !document.querySelector('[data-preview]').paused"
+    )
+    expect(page.locator(".frame")).to_have_count(0)
+
+    # It comes back by itself, too, and the preview goes on, which iOS stops.
+    page.evaluate(TRACK_SAYS, "mute")
+    expect(paused).to_be_visible()
+    page.evaluate("() => document.querySelector('[data-preview]').pause()")
+    page.evaluate(TRACK_SAYS, "unmute")
+    expect(paused).to_be_hidden()
+    page.wait_for_function("() => !document.querySelector('[data-preview]').paused")
+    page.get_by_role("button", name="Take three photos").click()
+    expect(page.locator(".frame")).to_have_count(3)
+
+
+def test_the_preview_is_what_ios_needs(visit: Visit, browser: Browser) -> None:
+    page = visit(browser, "/consent/")
+    agree(page)
+    open_camera(page)
+    preview = page.locator("[data-preview]")
+    assert preview.evaluate("(video) => [video.muted, video.playsInline, video.autoplay]") == [
+        True,
+        True,
+        False,
+    ]
+    page.wait_for_function("() => !document.querySelector('[data-preview]').paused")
+
+
+def test_cameras_of_phones_get_names_in_words(visit: Visit, browser_with_two_cameras: Browser) -> None:
+    page = visit(browser_with_two_cameras, "/consent/")
+    agree(page)
+    page.evaluate(
+        """() => {
+          const given = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+          const labels = ["camera2 1, facing front", "camera2 0, facing back"];
+          navigator.mediaDevices.enumerateDevices = async () => (await given())
+            .filter(({ kind }) => kind === "videoinput")
+            .map(({ kind, deviceId }, index) => ({ kind, deviceId, label: labels[index] }));
+        }"""
+    )
+    open_camera(page)
+    expect(page.get_by_label("Which camera").locator("option")).to_have_text(
+        ["Front camera (1)", "Back camera (2)"]
+    )
 
 
 def test_a_camera_that_fits_no_wish_is_taken_as_it_is(visit: Visit, browser: Browser) -> None:
@@ -265,22 +330,41 @@ def test_fifty_megapixels_are_no_trouble(visit: Visit, browser: Browser, astrona
     assert sent.size == (1600, 1600)
 
 
+def test_heic_is_opened_where_the_browser_can_and_named_where_it_cannot(
+    visit: Visit, browser: Browser
+) -> None:
+    page = visit(browser, "/consent/")
+    agree(page)
+    heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200)
+    _choose_picture(page, heic)
+    expect(page.get_by_role("heading", name="This browser cannot open iPhone pictures")).to_be_focused()
+    # A browser that can, decodes it through the image element like anything else: nothing looks at its type first.
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="Take three photos")).to_be_visible()
+
+
 def test_a_network_that_goes_and_comes_back(visit: Visit, browser: Browser, astronaut_jpeg: bytes) -> None:
     page = visit(browser, "/consent/")
     agree(page)
-    notice = page.get_by_text("You are offline. Photos on their way go on by themselves")
+    notice = page.get_by_text("You are offline. Keep this page open")
     expect(notice).to_be_hidden()
     _choose_picture(page, astronaut_jpeg)
     page.context.set_offline(True)
     expect(notice).to_be_visible()
+    glyph = page.locator("[data-prompt-glyph]")
+    first = glyph.inner_text()
     page.get_by_role("button", name="Send 1").click()
-    # Without the network there is no next prompt either; the photo waits all the same.
-    expect(page.get_by_role("heading", name="We cannot reach the site")).to_be_visible()
+    # The photo waits, and the booth goes on with the next face all by itself.
+    expect(page.get_by_role("heading", name="On its way")).to_be_visible()
+    expect(glyph).not_to_have_text(first)
+    _choose_picture(page, astronaut_jpeg)
+    page.get_by_role("button", name="Send 1").click()
+    expect(page.locator(".sent-card")).to_have_count(2)
     page.context.set_offline(False)
     expect(notice).to_be_hidden()
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("We found your face.")).to_be_visible()
-    assert len(sent_pictures(page)) == 1
+    expect(page.get_by_text("We found your face.")).to_have_count(2)
+    expect(page.get_by_text("2 of 17")).to_be_visible()
+    assert len(sent_pictures(page)) == 2
 
 
 def test_what_waits_says_why(visit: Visit, browser: Browser, astronaut_jpeg: bytes) -> None:

@@ -15,7 +15,7 @@ from ml.faces.detect import detect
 from ml.predict import SmileyClassifier
 from tests.conftest import ROOT, LiveSite
 
-from .conftest import agree
+from .conftest import agree, take_photos
 from .modules import call
 
 pytestmark = pytest.mark.stack
@@ -206,3 +206,25 @@ def test_the_score_is_off_again_at_a_second_press(visit: Visit, browser: Browser
     expect(page.locator("[data-live]")).to_be_hidden()
     page.wait_for_timeout(400)
     expect(page.locator("[data-live]")).to_be_hidden()
+
+
+def test_after_sending_the_model_says_what_it_sees(visit: Visit, browser: Browser, active: int) -> None:
+    page = visit(browser, "/consent/")
+    agree(page)
+    take_photos(page)
+    page.keyboard.press("2")
+    page.keyboard.press("3")
+    page.get_by_role("button", name="Send 1").click()
+    card = page.locator(".sent-card")
+    expect(card.get_by_text("We found your face.")).to_be_visible()
+    expect(card.locator("[data-verdict]")).to_be_visible()
+    (sent,) = page.request.get("/api/v1/photos/").json()["results"]
+    facts = page.request.get(f"/api/v1/photos/{sent['id']}/").json()
+    seen = facts["prediction"]
+    assert (seen["model"], facts["prediction_expected"]) == (active, False)
+    words = card.locator("[data-verdict-words]")
+    expect(words).to_have_text(f"The model sees {seen['glyph']}, {round(100 * seen['share'])}%")
+    assert card.locator("[data-verdict] progress").evaluate("(bar) => bar.value") == pytest.approx(
+        seen["share"]
+    )
+    expect(card.locator(".verdict .smiley-face")).to_be_visible()

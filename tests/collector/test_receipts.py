@@ -10,7 +10,7 @@ from django.test import override_settings
 from collector import participants
 from collector.models import Participant, Photo, Receipt
 from collector.receipts import ALPHABET, receipt_issue, receipt_redeem
-from collector.selectors import receipt_wanted
+from collector.selectors import receipt_held
 from collector.services import participant_withdraw
 from operations.models import AuditEvent
 from operations.problems import Problem
@@ -99,11 +99,11 @@ def test_whatever_is_wrong_the_answer_is_the_same(participant: Participant, wron
     assert (one.code, one.detail, one.status) == (other.code, other.detail, other.status)
 
 
-def test_it_is_offered_to_who_has_photos_and_no_code(photo: Photo) -> None:
-    assert receipt_wanted(photo.participant)
+def test_who_holds_one_is_known(photo: Photo) -> None:
+    assert not receipt_held(photo.participant)
     receipt_issue(participant=photo.participant)
-    assert not receipt_wanted(photo.participant)
-    assert not receipt_wanted(None)
+    assert receipt_held(photo.participant)
+    assert not receipt_held(None)
 
 
 # --- through the API
