@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _PREFIX = "epoch-"
 _STATE = "state.json"
+_ARRAYS = "arrays.npz"
+
+Arrays = dict[str, list[NDArray[Any]]]
 
 
 class Checkpoints:
@@ -26,14 +32,20 @@ class Checkpoints:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def save(self, epoch: int, state: Mapping[str, Any], models: Mapping[str, Any]) -> None:
-        """Keep the state (JSON values) and the models (name → keras.Model)."""
+    def save(
+        self, epoch: int, state: Mapping[str, Any], arrays: Mapping[str, Sequence[NDArray[Any]]]
+    ) -> None:
+        """Keep the state (JSON values) and lists of arrays by name."""
         self.directory.mkdir(parents=True, exist_ok=True)
         aside = self.directory / f".aside-{epoch:06d}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        for name, model in models.items():
-            model.save(aside / f"{name}.keras")
+        named: dict[str, Any] = {
+            f"{name}/{index:05d}": value
+            for name, values in arrays.items()
+            for index, value in enumerate(values)
+        }
+        np.savez(aside / _ARRAYS, **named)
         (aside / _STATE).write_text(json.dumps({**state, "epoch": epoch}))
         place = self.directory / f"{_PREFIX}{epoch:06d}"
         shutil.rmtree(place, ignore_errors=True)
@@ -42,15 +54,19 @@ class Checkpoints:
             if older != place:
                 shutil.rmtree(older, ignore_errors=True)
 
-    def latest(self) -> tuple[dict[str, Any], Path] | None:
-        """The newest state and the directory with its models; None where there is none to read."""
+    def latest(self) -> tuple[dict[str, Any], Arrays] | None:
+        """The newest state and its arrays; None where there is none to read."""
         for place in sorted(self.directory.glob(f"{_PREFIX}*"), reverse=True):
             try:
                 state = json.loads((place / _STATE).read_text())
+                arrays: Arrays = {}
+                with np.load(place / _ARRAYS, allow_pickle=False) as file:
+                    for key in sorted(file.files):
+                        arrays.setdefault(key.partition("/")[0], []).append(file[key])
             except (OSError, ValueError):
                 continue  # not whole: the one before it is
             if isinstance(state, dict):
-                return state, place
+                return state, arrays
         return None
 
     def remove(self) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+from ml.nets.registry import BEST, architecture
+
+SCHEDULES = ("plateau", "cosine", "constant")
 
 
 class ConfigError(ValueError):
@@ -14,22 +18,37 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Settings of one training run.
+    """Settings of one training run. :meth:`of` fills in what an architecture is best, or was published, with.
 
     Attributes:
-        task: "smiley".
+        task: "smiley", "keypoints" or "unmask".
         architecture: a name from ``ml.nets.registry``.
         epochs: at most so many passes over the training people's pictures.
-        batch_size: pictures a step.
+        batch_size: pictures a step; halved once if the memory does not hold it.
         learning_rate: Adam's, at the start.
-        patience: epochs without a better validation loss before the learning rate is halved.
+        schedule: "plateau" lowers the rate when the validation loss stands still, "cosine" lets it sink to nothing over
+            the epochs or ``max_seconds``, whichever ends first, "constant" leaves it.
+        patience: epochs without a better validation loss before "plateau" lowers the rate.
+        plateau_factor: what it then is multiplied by.
+        least_rate: what it never goes below.
+        stop_patience: epochs without a better result on the validation people before the run ends.
         max_seconds: stop after the epoch that passes this; counts training only. None: no limit.
         seed: of the weights, the order, the augmentation and, for data that is not packed, the division by
             person.
         augment: train on random views.
+        views: which, by name; see ``ml.data.augment.VIEWS``.
         balance: weigh rare classes up by the root of their rarity.
         min_people: a class with fewer people than this among those learnt from is left out.
-        mixed_precision: half precision on a GPU; ignored without one.
+        mixed_precision: half precision and XLA on a GPU; ignored without one.
+        loss: by name; see the task. "": the task's own.
+        label_smoothing: smileys only, 0 to 1.
+        mixup: smileys only: mix pairs of pictures, by shares drawn from Beta(mixup, mixup); 0: no.
+        weight_decay: AdamW's; 0: plain Adam.
+        ema: momentum of the moving average of the weights that is judged and kept; 0: the weights themselves.
+        flip_test: what is kept averages its answer over the picture and its mirror image.
+        warm_start: an artifact directory to take weights from, wherever layers have the same name and shape.
+        size: side of the network's input in pixels; None: the architecture's.
+        filters, kernels: of the U-Nets, from the outside in; None: the architecture's.
     """
 
     task: str = "smiley"
@@ -37,31 +56,81 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 64
     learning_rate: float = 1e-3
+    schedule: str = "plateau"
     patience: int = 5
+    plateau_factor: float = 0.5
+    least_rate: float = 0.0
+    stop_patience: int = 30
     max_seconds: float | None = None
     seed: int = 0
     augment: bool = True
+    views: str = "plain"
     balance: bool = False
     min_people: int = 3
     mixed_precision: bool = True
+    loss: str = ""
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    weight_decay: float = 0.0
+    ema: float = 0.0
+    flip_test: bool = False
+    warm_start: str | None = None
+    size: int | None = None
+    filters: tuple[int, ...] | None = None
+    kernels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "min_people"):
+        for name in ("filters", "kernels"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, tuple(value))
+        for name in ("epochs", "batch_size", "patience", "min_people", "stop_patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} has to be at least 1, not {getattr(self, name)}.")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate has to lie between 0 and 1, not {self.learning_rate}.")
+        for name in ("label_smoothing", "ema", "plateau_factor", "least_rate", "weight_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} has to be from 0 to under 1, not {getattr(self, name)}.")
         if self.max_seconds is not None and not self.max_seconds > 0:
             raise ConfigError(f"max_seconds has to be over 0, not {self.max_seconds}.")
         if self.seed < 0:
             raise ConfigError(f"seed has to be 0 or more, not {self.seed}.")
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"schedule has to be one of {', '.join(SCHEDULES)}, not {self.schedule}.")
+        if self.size is not None and self.size < 16:
+            raise ConfigError(f"size has to be at least 16, not {self.size}.")
+        if self.filters is not None and self.kernels is not None and len(self.filters) != len(self.kernels):
+            raise ConfigError("filters and kernels have to be equally many.")
+
+    @classmethod
+    def of(cls, task: str, name: str | None = None, **settings: Any) -> TrainConfig:
+        """The config of an architecture (by default our best for the task), with some settings of one's own.
+
+        Raises:
+            ConfigError: no such architecture or setting.
+        """
+        name = name or BEST.get(task, "")
+        try:
+            recipe = architecture(name, task).recipe
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        return cls.from_dict({"task": task, "architecture": name, **recipe, **settings})
+
+    def but(self, **settings: Any) -> TrainConfig:
+        """The same with other settings."""
+        return replace(self, **settings)
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` gives an equal value back."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.as_dict(), sort_keys=True)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON values."""
+        values = asdict(self)
+        for name in ("filters", "kernels"):
+            values[name] = None if values[name] is None else list(values[name])
+        return values
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:

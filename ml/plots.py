@@ -1,8 +1,7 @@
-"""Two pictures of a trained model: how it learnt, and what it takes for what."""
+"""Pictures of a trained model: how it learnt, and what it takes for what."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,46 +57,52 @@ def confusion_matrix_png(
 
 
 def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, best_epoch: int = 0) -> None:
-    """Draw loss and accuracy over the epochs, for the people learnt from (grey) and for others (accent).
+    """Draw the loss of the people learnt from (grey) and every figure of other people (accent) over the epochs.
 
     Args:
         history: one row an epoch, as ``ArtifactInfo.training["history"]`` holds them.
         path: the PNG to write.
         best_epoch: marked, when not 0.
     """
-    figure, both = _figure(8.4, 3.4, columns=2)
-    epochs = range(1, len(history) + 1)
-    for axes, measure in zip(both, ("loss", "accuracy"), strict=True):
-        own, others = ([row[key] for row in history] for key in (measure, f"validation_{measure}"))
-        top = 1.0 if measure == "accuracy" else 1.08 * max(own + others)
-        # Ends that lie close together would write their labels over each other.
-        gap = (others[-1] - own[-1]) / top
-        nudge = math.copysign(7, gap) if abs(gap) < 0.06 else 0
-        for values, colour, label, dy in (
-            (own, GREY, "people learnt from", -nudge),
-            (others, ACCENT, "other people", nudge),
-        ):
-            axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(values) < 3 else None)
-            axes.annotate(
-                f"{label} {values[-1]:.2f}", (len(values), values[-1]), xytext=(6, dy),
-                textcoords="offset points", color=colour, va="center", fontsize=9,
-            )  # fmt: skip
+    names = ["loss"] + [
+        name for name in history[0] if name.startswith("validation_") and name != "validation_loss"
+    ]
+    figure, panels = _figure(4.2 * len(names), 3.4, columns=len(names))
+    for axes, name in zip(np.atleast_1d(panels), names, strict=True):
+        values = [row[name] for row in history]
+        own = name == "loss"
+        colour = GREY if own else ACCENT
+        epochs = range(1, len(values) + 1)
+        axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(values) < 3 else None)
+        axes.annotate(
+            f"{values[-1]:.3g}", (len(values), values[-1]), xytext=(6, 0), textcoords="offset points",
+            color=colour, va="center", fontsize=9,
+        )  # fmt: skip
         if best_epoch:
             axes.axvline(best_epoch, color=GREY, linewidth=0.8, linestyle=":")
             axes.annotate(
                 f"kept: epoch {best_epoch}", (best_epoch, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
                 textcoords="offset points", color=GREY, fontsize=8, va="top",
             )  # fmt: skip
-        axes.set_title(measure, loc="left", color=INK, fontsize=11)
+        what = name.removeprefix("validation_").replace("_", " ")
+        axes.set_title(
+            f"{what}, {'people learnt from' if own else 'other people'}", loc="left", color=INK, fontsize=11
+        )
         axes.set_xlabel("epoch", color=GREY)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_ylim(bottom=0, top=top)
+        # The first epochs would press all others flat.
+        top = 1.0 if what == "accuracy" else 1.15 * float(np.percentile(values, 95))
+        axes.set_ylim(bottom=0, top=max(top, 1e-9))
         axes.tick_params(colors=GREY)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(GREY)
+        _bare(axes)
     figure.savefig(path, dpi=150)
+
+
+def _bare(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(GREY)
 
 
 def _figure(width: float, height: float, *, columns: int = 1) -> Any:

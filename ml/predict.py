@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,42 +14,93 @@ from ml.litert import LiteRTModel
 from ml.pictures import Picture, resize_squares
 
 
-class SmileyClassifier:
-    """A smiley model from its artifact directory. Safe to share between threads.
+class ServedModel:
+    """A model from its artifact directory. Safe to share between threads.
 
     Raises:
-        ArtifactError: the directory holds no usable smiley model.
+        ArtifactError: the directory holds no usable model for :attr:`task`.
     """
+
+    task = ""
 
     def __init__(self, artifact_dir: str | os.PathLike[str]) -> None:
         self.info: ArtifactInfo = read_artifact(artifact_dir)
-        if self.info.task != "smiley":
-            raise ArtifactError(f"{artifact_dir} is a model for {self.info.task}, not for smileys.")
+        if self.info.task != self.task:
+            raise ArtifactError(f"{artifact_dir} is a model for {self.info.task}, not for {self.task}.")
         self._model = LiteRTModel(Path(artifact_dir) / LITERT_MODEL)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The smileys' names, in the order of the probabilities."""
-        return self.info.classes
 
     @property
     def input_size(self) -> int:
         """The side of the crop the network sees, in pixels."""
         return self.info.input_size
 
-    def predict(self, crops: Picture) -> NDArray[np.float32]:
-        """Probabilities float32 [N, C] of aligned crops uint8 [N, S, S, 3] (or grey [N, S, S]) of any size S.
+    def answers(self, crops: Picture) -> NDArray[np.float32]:
+        """The network's own output [N, …] for crops uint8 [N, S, S, 3] (or grey [N, S, S]) of any size S.
 
         Raises:
             ValueError: another shape or type.
         """
         pictures = resize_squares(crops, self.input_size, self.info.channels).astype(np.float32)
-        probabilities = np.empty((len(pictures), len(self.classes)), np.float32)
-        for index in range(len(pictures)):
-            probabilities[index] = self._model(pictures[index : index + 1])[0][0]
-        return probabilities
+        rows = [self._model(pictures[index : index + 1])[0] for index in range(len(pictures))]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.info.classes)), np.float32)
+
+
+class SmileyClassifier(ServedModel):
+    """Which smiley an aligned crop shows."""
+
+    task = "smiley"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The smileys' names, in the order of the probabilities."""
+        return self.info.classes
+
+    def predict(self, crops: Picture) -> NDArray[np.float32]:
+        """Probabilities float32 [N, C] of aligned crops, see :meth:`answers`."""
+        return self.answers(crops)
 
     def predict_one(self, crop: Picture) -> dict[str, float]:
         """The distribution over the smileys, likeliest first, of one aligned crop uint8 [S, S, 3]."""
         (row,) = self.predict(crop[None]).tolist()
         return dict(sorted(zip(self.classes, row, strict=True), key=lambda pair: -pair[1]))
+
+
+class KeypointModel(ServedModel):
+    """Where the fifteen keypoints lie."""
+
+    task = "keypoints"
+
+    def predict(self, crops: Picture) -> NDArray[np.float32]:
+        """Points float32 [N, 15, 2] in pixels of the crops, see :meth:`answers`; order of ``KEYPOINT_NAMES``."""
+        from ml.metrics import scaled_points
+
+        found = self.answers(crops).reshape(-1, 15, 2)
+        return scaled_points(found, self.input_size, crops.shape[1])
+
+
+@dataclass(frozen=True)
+class Unmasked:
+    """A face as a network imagines it without its mask. It is invented, and no picture of this person.
+
+    Attributes:
+        image: uint8 [S, S, 3].
+        invented: uint8 [S, S], how much of each pixel is the network's: 255 throughout where it does not say.
+    """
+
+    image: Picture
+    invented: Picture
+
+
+class Unmasker(ServedModel):
+    """Takes the mask off."""
+
+    task = "unmask"
+
+    def predict(self, crops: Picture) -> list[Unmasked]:
+        """One answer a crop, at the network's own size; see :meth:`answers`."""
+        rows = np.clip(np.rint(self.answers(crops)), 0, 255)
+        results = []
+        for row in rows:
+            invented = row[..., 3] * 1.0 if row.shape[-1] == 4 else np.full(row.shape[:2], 255.0)
+            results.append(Unmasked(row[..., :3].astype(np.uint8), invented.astype(np.uint8)))
+        return results

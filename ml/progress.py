@@ -14,10 +14,11 @@ class ProgressBar:
     Args:
         epochs: how many a training may have.
         as_json: print each epoch as a JSON line.
+        seconds: how long it may train, if that is limited.
     """
 
-    def __init__(self, epochs: int, *, as_json: bool) -> None:
-        self._epochs, self._as_json = epochs, as_json
+    def __init__(self, epochs: int, *, as_json: bool, seconds: float | None = None) -> None:
+        self._epochs, self._as_json, self._seconds = epochs, as_json, seconds
         self._bar: Any = None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -32,10 +33,14 @@ class ProgressBar:
             if self._as_json:
                 print(json.dumps({k: _short(v) for k, v in event.items()}), flush=True)
             else:
-                _say(
-                    f"epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.3f}  other people: loss "
-                    f"{event['validation_loss']:.3f}, accuracy {event['validation_accuracy']:.3f}"
-                )
+                _say(f"epoch {event['epoch']}/{event['epochs']}  {_figures(event)}{self._left(event)}")
+
+    def _left(self, event: Mapping[str, Any]) -> str:
+        """How long it may still take."""
+        rest = event["seconds"] / event["epoch"] * (event["epochs"] - event["epoch"])
+        if self._seconds is not None:
+            rest = min(rest, max(self._seconds - event["seconds"], 0.0))
+        return f"  at most {rest / 60:.0f} min left" if rest >= 60 else ""
 
     def loading(self, done: int, total: int) -> None:
         """So many pictures of so many are read."""
@@ -56,6 +61,15 @@ class ProgressBar:
 
             self._bar = tqdm(total=total, unit=unit, desc=text, leave=False, file=sys.stderr)
         return self._bar
+
+
+def _figures(event: Mapping[str, Any]) -> str:
+    """The loss, and how the validation people fare."""
+    parts = [f"loss {event['loss']:.4g}  other people:"]
+    for name, value in event.items():
+        if name.startswith("validation_"):
+            parts.append(f"{name.removeprefix('validation_').replace('_', ' ')} {value:.4g}")
+    return " ".join(parts)
 
 
 def _short(value: Any) -> Any:

@@ -9,49 +9,34 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.manifest import PackedData
-from ml.pictures import resize_squares
+from ml.tasks.base import Task
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Float32 pictures [B, size, size, channels] in 0…255 with their labels int32 [B] (and weights float32 [B]).
+    """Dictionaries of arrays: ``image`` float32 [B, size, size, channels] in 0…255 and what the task adds to it.
 
     Args:
-        data: the data set.
+        task: what is learnt, of which data.
         indices: which of its pictures, in which order.
-        labels: int32 [len(data)], the label of every picture of ``data``.
-        size, channels: what the network takes.
         batch_size: pictures a batch; the last may be smaller.
-        weights: float32 [classes] to weigh each class's pictures by, or None.
+        bare: pictures alone, without what is to be learnt of them.
     """
 
-    def __init__(
-        self,
-        data: PackedData,
-        indices: NDArray[np.intp],
-        labels: NDArray[np.int32],
-        *,
-        size: int,
-        channels: int,
-        batch_size: int,
-        weights: NDArray[np.float32] | None = None,
-    ) -> None:
+    def __init__(self, task: Task, indices: NDArray[np.intp], *, batch_size: int, bare: bool = False) -> None:
         super().__init__(workers=1)
-        self._data = data
-        self._indices = indices
-        self._labels = labels
-        self._size, self._channels, self._batch_size = size, channels, batch_size
-        self._weights = weights
+        self._task, self._indices, self._batch_size, self._bare = task, indices, batch_size, bare
 
     def __len__(self) -> int:
         return math.ceil(len(self._indices) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         chosen = self._indices[index * self._batch_size : (index + 1) * self._batch_size]
-        images = resize_squares(np.asarray(self._data.images[chosen]), self._size, self._channels)
-        labels = self._labels[chosen]
-        batch = (images.astype(np.float32), labels)
-        return batch if self._weights is None else (*batch, self._weights[labels])
+        image = self._task.pictures(chosen).astype(np.float32)
+        if self._bare:
+            return (image,)
+        weights = self._task.weights(chosen)
+        extra = {} if weights is None else {"weight": weights}
+        return ({"image": image, **self._task.columns(chosen), **extra},)
 
 
 def shuffled(indices: NDArray[np.intp], *, seed: int, epoch: int) -> NDArray[np.intp]:

@@ -2,10 +2,13 @@
 
     manifest.json   format_version, task, classes, count, size, channels, data_hash, about
     images.npy      uint8 [N, S, S, C], RGB or grey
-    labels.npy      int32 [N], index into classes
+    labels.npy      int32 [N], index into classes; −1 where there are no labels
     persons.npy     text [N], opaque; photos of one person share it
     splits.npy      text [N], train, validation or test; the same for all photos of a person
     ids.npy         text [N], opaque, unique
+    points.npy      keypoints: float32 [N, 15, 2] in pixels, NaN where a point is missing
+    masked.npy      unmask: uint8 like images, with a mask on
+    alpha.npy       unmask: uint8 [N, S, S], how far each pixel was changed
 
 Written beside its place and renamed, so that a directory by the final name is always complete.
 """
@@ -18,96 +21,46 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.splits import SPLITS
+from ml.data.packed import (
+    KEYPOINTS,
+    SMILEY,
+    UNMASK,
+    DataError,
+    PackedData,
+    check_columns,
+    check_images,
+    check_masks,
+    pack,
+)
+
+__all__ = ["DataError", "PackedData", "pack", "read_packed", "write_packed"]
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
-Texts = NDArray[np.str_]
-
-
-class DataError(ValueError):
-    """The data set cannot be used; the sentence says what is wrong and what would help."""
-
-
-@dataclass(frozen=True)
-class PackedData:
-    """A labelled data set, its pictures in memory or mapped from disk.
-
-    Attributes:
-        images: uint8 [N, S, S, C], C 1 (grey) or 3 (RGB).
-        labels: int32 [N], index into ``classes``.
-        persons: [N] opaque names.
-        splits: [N] "train", "validation" or "test".
-        ids: [N] opaque, unique.
-        classes: the labels' names.
-        data_hash: SHA-256 over all of the above.
-        about: whatever the writer wanted to be kept with it.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int32]
-    persons: Texts
-    splits: Texts
-    ids: Texts
-    classes: tuple[str, ...]
-    data_hash: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def size(self) -> int:
-        """The side of the pictures in pixels."""
-        return int(self.images.shape[1])
-
-    def indices(self, split: str) -> NDArray[np.intp]:
-        """Which pictures are in a split, ascending."""
-        if split not in SPLITS:
-            raise DataError(f"There is no split called {split!r}: use {', '.join(SPLITS)}.")
-        return np.flatnonzero(self.splits == split)
-
-
-def pack(
-    *,
-    images: NDArray[np.uint8],
-    labels: Sequence[str],
-    persons: Sequence[str],
-    splits: Sequence[str],
-    ids: Sequence[str],
-    classes: Sequence[str] | None = None,
-    about: Mapping[str, Any] | None = None,
-) -> PackedData:
-    """A data set in memory, checked. Arguments as for :func:`write_packed`."""
-    columns = _columns(labels, persons, splits, ids, classes)
-    _check_images(images.shape, images.dtype, len(columns.ids))
-    digest = columns.digest()
-    for image in images:
-        digest.update(image.tobytes())
-    return PackedData(
-        images, columns.labels, columns.persons, columns.splits, columns.ids, columns.classes,
-        digest.hexdigest(), dict(about or {}),
-    )  # fmt: skip
+_COLUMNS = ("labels", "persons", "splits", "ids")
 
 
 def write_packed(
     path: str | os.PathLike[str],
     *,
     images: Iterable[NDArray[np.uint8]],
-    labels: Sequence[str],
     persons: Sequence[str],
     splits: Sequence[str],
     ids: Sequence[str],
+    labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     about: Mapping[str, Any] | None = None,
+    task: str = SMILEY,
+    points: NDArray[np.floating[Any]] | None = None,
+    masked: Iterable[NDArray[np.uint8]] | None = None,
+    alpha: Iterable[NDArray[np.uint8]] | None = None,
 ) -> str:
     """Write a packed data set; returns its ``data_hash``.
 
@@ -115,12 +68,16 @@ def write_packed(
         path: the directory to be made; it must not exist yet.
         images: one uint8 [S, S, C] after the other, all of one shape, in the order of the other columns. Taken one
             by one: a hundred thousand need no more memory than one.
-        labels: the class name of each picture.
         persons: the person of each picture, opaque.
         splits: "train", "validation" or "test" of each picture.
         ids: a unique opaque id of each picture.
+        labels: the class name of each picture; needed for smileys only.
         classes: names and order of all classes; by default those that occur, sorted.
         about: JSON values to be kept in the manifest.
+        task: "smiley", "keypoints" or "unmask".
+        points: for keypoints: [N, 15, 2], pixels, NaN where one is missing.
+        masked: for unmask: the same faces with a mask on, one by one; taken after ``images``.
+        alpha: for unmask: uint8 [S, S] one by one; taken last.
 
     Raises:
         DataError: columns of different lengths, a person in two splits, a picture of another shape, …
@@ -128,21 +85,28 @@ def write_packed(
     path = Path(path)
     if path.exists():
         raise DataError(f"{path} exists already: a packed data set is never changed, choose another name.")
-    columns = _columns(labels, persons, splits, ids, classes)
+    columns = check_columns(labels, persons, splits, ids, classes, task=task, points=points)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        digest = columns.digest()
-        shape = _write_images(aside / "images.npy", images, len(columns.ids), digest)
-        for name in ("labels", "persons", "splits", "ids"):
+        digest, count = columns.digest(), len(columns.ids)
+        shapes = {
+            name: _write_images(aside / f"{name}.npy", pictures, count, digest)
+            for name, pictures in (("images", images), ("masked", masked), ("alpha", alpha))
+            if pictures is not None
+        }
+        check_masks(task, shapes["images"], shapes.get("masked"), shapes.get("alpha"))
+        for name in _COLUMNS:
             np.save(aside / f"{name}.npy", getattr(columns, name), allow_pickle=False)
+        if columns.points is not None:
+            np.save(aside / "points.npy", columns.points, allow_pickle=False)
         manifest = {
             "format_version": FORMAT_VERSION,
-            "task": "smiley",
+            "task": task,
             "classes": list(columns.classes),
-            "count": len(columns.ids),
-            "size": shape[0],
-            "channels": shape[2],
+            "count": count,
+            "size": shapes["images"][1],
+            "channels": shapes["images"][3],
             "data_hash": digest.hexdigest(),
             "about": dict(about or {}),
         }
@@ -171,12 +135,11 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
         version = manifest["format_version"]
         if version > FORMAT_VERSION:
             raise DataError(f"{path} has format {version}, newer than this version reads: update Smielfy.")
-        arrays = {
-            name: np.load(
-                path / f"{name}.npy", mmap_mode="r" if name == "images" else None, allow_pickle=False
-            )
-            for name in ("images", "labels", "persons", "splits", "ids")
-        }
+        task = str(manifest["task"])
+        pictures = ("images", "masked", "alpha") if task == UNMASK else ("images",)
+        values = (*_COLUMNS, "points") if task == KEYPOINTS else _COLUMNS
+        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in pictures}
+        arrays |= {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in values}
         classes = tuple(str(name) for name in manifest["classes"])
         stated, about = str(manifest["data_hash"]), manifest.get("about", {})
     except FileNotFoundError as error:
@@ -188,96 +151,43 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
             raise
         raise DataError(f"{path} is damaged ({error}): freeze or export it again.") from error
     labels = arrays["labels"]
-    if len(labels) and not (labels.min() >= 0 and labels.max() < len(classes)):
+    if classes and len(labels) and not (labels.min() >= 0 and labels.max() < len(classes)):
         raise DataError(f"{path} has labels that are not among its classes: freeze or export it again.")
-    columns = _columns(
-        [classes[i] for i in labels],
+    columns = check_columns(
+        [classes[i] for i in labels] if classes else None,
         arrays["persons"].tolist(),
         arrays["splits"].tolist(),
         arrays["ids"].tolist(),
         classes,
+        task=task,
+        points=arrays.get("points"),
     )
-    _check_images(arrays["images"].shape, arrays["images"].dtype, len(columns.ids))
+    masked, alpha = arrays.get("masked"), arrays.get("alpha")
+    check_images(arrays["images"].shape, arrays["images"].dtype, len(columns.ids))
+    check_masks(task, arrays["images"].shape, *(None if a is None else a.shape for a in (masked, alpha)))
     if verify:
         digest = columns.digest()
-        for image in arrays["images"]:
-            digest.update(image.tobytes())
+        for name in pictures:
+            for image in arrays[name]:
+                digest.update(image.tobytes())
         if digest.hexdigest() != stated:
             raise DataError(f"{path} was changed after it was written: freeze or export it again.")
     return PackedData(
-        arrays["images"], columns.labels, columns.persons, columns.splits, columns.ids, classes, stated, about
-    )
-
-
-@dataclass(frozen=True)
-class _Columns:
-    labels: NDArray[np.int32]
-    persons: Texts
-    splits: Texts
-    ids: Texts
-    classes: tuple[str, ...]
-
-    def digest(self) -> hashlib._Hash:
-        """SHA-256 over everything but the pictures, to be fed these in order."""
-        rows = zip(
-            self.ids.tolist(), self.persons.tolist(), self.labels.tolist(), self.splits.tolist(), strict=True
-        )
-        return hashlib.sha256(json.dumps([list(self.classes), *rows], ensure_ascii=False).encode())
-
-
-def _columns(
-    labels: Sequence[str],
-    persons: Sequence[str],
-    splits: Sequence[str],
-    ids: Sequence[str],
-    classes: Sequence[str] | None,
-) -> _Columns:
-    """The checked columns. Raises DataError."""
-    names = tuple(classes) if classes is not None else tuple(sorted(set(labels)))
-    count = len(ids)
-    if count == 0:
-        raise DataError("The data set is empty: accept some photos first.")
-    if not len(labels) == len(persons) == len(splits) == count:
-        raise DataError("Labels, persons, splits and ids have to be equally many.")
-    if len(set(ids)) != count:
-        raise DataError("Two pictures have the same id: ids have to be unique.")
-    if len(set(names)) != len(names) or not set(labels) <= set(names):
-        raise DataError("Every label has to be one of the classes, and no class may be named twice.")
-    wrong = sorted(set(splits) - set(SPLITS))
-    if wrong:
-        raise DataError(f"There is no split called {wrong[0]!r}: use {', '.join(SPLITS)}.")
-    home: dict[str, str] = {}
-    for person, split in zip(persons, splits, strict=True):
-        if home.setdefault(person, split) != split:
-            raise DataError(
-                f"Person {person} is in {home[person]} and in {split}: assign splits by person, not by picture."
-            )
-    index = {name: i for i, name in enumerate(names)}
-    return _Columns(
-        labels=np.array([index[label] for label in labels], dtype=np.int32),
-        persons=np.array(list(persons), dtype=np.str_),
-        splits=np.array(list(splits), dtype=np.str_),
-        ids=np.array(list(ids), dtype=np.str_),
-        classes=names,
-    )
-
-
-def _check_images(shape: tuple[int, ...], dtype: np.dtype[Any], count: int) -> None:
-    if dtype != np.uint8 or len(shape) != 4 or shape[1] != shape[2] or shape[3] not in (1, 3):
-        raise DataError(f"Pictures are uint8 [N, S, S, 1 or 3], not {dtype} {list(shape)}.")
-    if shape[0] != count:
-        raise DataError(f"There are {shape[0]} pictures for {count} labels.")
+        arrays["images"], columns.labels, columns.persons, columns.splits, columns.ids, classes, stated, about,
+        task, columns.points, masked, alpha,
+    )  # fmt: skip
 
 
 def _write_images(
     path: Path, images: Iterable[NDArray[np.uint8]], count: int, digest: hashlib._Hash
-) -> tuple[int, int, int]:
-    """Write pictures one by one into a mapped .npy; returns the shape of one."""
+) -> tuple[int, ...]:
+    """Write pictures one by one into a mapped .npy; returns the shape of all."""
     out: NDArray[np.uint8] | None = None
     written = 0
     for image in images:
         if out is None:
-            _check_images((count, *image.shape), image.dtype, count)
+            as_picture = image.shape if image.ndim == 3 else (*image.shape, 1)
+            check_images((count, *as_picture), image.dtype, count)
             out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *image.shape))
         if written == count or image.shape != out.shape[1:] or image.dtype != np.uint8:
             raise DataError(
@@ -289,4 +199,4 @@ def _write_images(
     if out is None or written != count:
         raise DataError(f"There are {written} pictures for {count} labels.")
     out.flush()  # type: ignore[attr-defined]
-    return int(out.shape[1]), int(out.shape[2]), int(out.shape[3])
+    return tuple(int(side) for side in out.shape)

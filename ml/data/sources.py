@@ -1,4 +1,4 @@
-"""Data for the smiley task from wherever a researcher has it: packed, an ``.npz``, or a CSV beside pictures."""
+"""Data from wherever a researcher has it: packed, an ``.npz``, a CSV beside pictures, a folder of faces."""
 
 from __future__ import annotations
 
@@ -9,12 +9,92 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.data.manifest import MANIFEST, DataError, PackedData, pack, read_packed
-from ml.data.splits import assign_splits
+from ml.data.keypoint_sources import keypoints_from_csv, keypoints_from_npz
+from ml.data.manifest import MANIFEST, read_packed
+from ml.data.packed import KEYPOINTS, SMILEY, UNMASK, DataError, PackedData, pack
+from ml.data.splits import SHARES, assign_splits
 from ml.faces.analyse import FaceAnalyser
 from ml.pictures import UnreadablePicture, read_picture
 
 Notice = Callable[[str], None]
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def load_data(
+    task: str,
+    path: str | os.PathLike[str],
+    *,
+    size: int,
+    seed: int = 0,
+    shares: tuple[float, float, float] = SHARES,
+    variants: int = 2,
+    notice: Notice = lambda message: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PackedData:
+    """Load what a task learns from. What is not packed is divided by person here, the same way for the same seed.
+
+    Args:
+        task: "smiley" (see :func:`load_smiley_data`), "keypoints" or "unmask".
+        path: a packed directory; for keypoints Kaggle's CSV, also gzipped, or an ``.npz`` with ``image``, ``points``
+            and ``person``; for unmask a folder of photos, or a CSV ``file,person`` beside them.
+        size: side of the crops cut from photos.
+        seed: of the division into train, validation and test, and of the masks.
+        shares: of people in train, validation and test.
+        variants: masks drawn for each face of those learnt from.
+        notice: told, in a sentence, what was left out.
+        progress: told (pictures done, pictures in all).
+
+    Raises:
+        DataError: nothing there, or not in one of these forms.
+    """
+    path = Path(path)
+    if (path / MANIFEST).is_file():
+        data = read_packed(path)
+        if data.task != task:
+            raise DataError(f"{path} is a data set for {data.task}, not for {task}: name another.")
+        return data
+    if task == SMILEY:
+        return load_smiley_data(path, size=size, seed=seed, shares=shares, notice=notice, progress=progress)
+    if task == KEYPOINTS:
+        if path.is_file() and path.suffix == ".npz":
+            return keypoints_from_npz(path, seed=seed, shares=shares)
+        if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
+            return keypoints_from_csv(path, seed=seed, shares=shares)
+        raise DataError(
+            f"{path} is no data: name a packed data set, Kaggle's CSV, or an .npz with image, points and person."
+        )
+    if task == UNMASK:
+        # Drawing masks loads what nothing else here needs.
+        from ml.data.mask_sources import mask_pairs
+
+        return mask_pairs(
+            _faces_in(path), size=size, variants=variants, seed=seed, shares=shares, notice=notice,
+            progress=progress,
+        )  # fmt: skip
+    raise DataError(f"There is no task called {task!r}.")
+
+
+def _faces_in(path: Path) -> list[tuple[Path, str]]:
+    """(file, person) of a folder of photos or of the CSV beside them."""
+    table = path / "labels.csv" if path.is_dir() else path
+    if table.suffix == ".csv" and table.is_file():
+        rows = _rows(table, {"file"}, "file,person")
+        return [(table.parent / row["file"], row.get("person") or row["file"]) for row in rows if row["file"]]
+    found = sorted(p for p in path.glob("*") if p.suffix.lower() in _PICTURES) if path.is_dir() else []
+    if not found:
+        raise DataError(
+            f"{path} is no data: name a packed data set, a folder of photos, or a CSV file,person beside them."
+        )
+    return [(file, file.name) for file in found]
+
+
+def _rows(path: Path, needed: set[str], form: str) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not needed <= set(reader.fieldnames or ()):
+            raise DataError(f"{path} lacks a column: its first line has to be {form}.")
+        return list(reader)
 
 
 def load_smiley_data(
@@ -22,6 +102,7 @@ def load_smiley_data(
     *,
     size: int,
     seed: int = 0,
+    shares: tuple[float, float, float] = SHARES,
     notice: Notice = lambda message: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PackedData:
@@ -33,6 +114,7 @@ def load_smiley_data(
             beside its pictures, which go through detection and alignment.
         size: side of the crops cut from a CSV's pictures.
         seed: of the division into train, validation and test.
+        shares: of people in them.
         notice: told, in a sentence, what was left out.
         progress: told (pictures done, pictures in all) of a CSV.
 
@@ -45,22 +127,24 @@ def load_smiley_data(
     if path.is_dir() and (path / "labels.csv").is_file():
         path = path / "labels.csv"
     if path.suffix == ".npz" and path.is_file():
-        return _from_npz(path, seed)
+        return _from_npz(path, seed, shares)
     if path.suffix == ".csv" and path.is_file():
-        return _from_csv(path, size, seed, notice, progress)
+        return _from_csv(path, size, seed, shares, notice, progress)
     raise DataError(
         f"{path} is no data: name a packed data set, an .npz with image, label and person, or a CSV "
         "file,person,smiley beside its pictures."
     )
 
 
-def _splits(persons: Iterable[str], labels: Iterable[str], seed: int) -> list[str]:
+def _splits(
+    persons: Iterable[str], labels: Iterable[str], seed: int, shares: tuple[float, float, float]
+) -> list[str]:
     photos = list(zip(persons, labels, strict=True))
-    assigned = assign_splits(photos, seed=seed)
+    assigned = assign_splits(photos, seed=seed, shares=shares)
     return [assigned[person] for person, _ in photos]
 
 
-def _from_npz(path: Path, seed: int) -> PackedData:
+def _from_npz(path: Path, seed: int, shares: tuple[float, float, float]) -> PackedData:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             missing = sorted({"image", "label", "person"} - set(arrays.files))
@@ -87,19 +171,20 @@ def _from_npz(path: Path, seed: int) -> PackedData:
         images=images[..., None] if images.ndim == 3 else images,
         labels=names,
         persons=people,
-        splits=_splits(people, names, seed),
+        splits=_splits(people, names, seed, shares),
         ids=[str(i) for i in range(len(names))],
     )
 
 
 def _from_csv(
-    path: Path, size: int, seed: int, notice: Notice, progress: Callable[[int, int], None]
+    path: Path,
+    size: int,
+    seed: int,
+    shares: tuple[float, float, float],
+    notice: Notice,
+    progress: Callable[[int, int], None],
 ) -> PackedData:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"file", "smiley"} <= set(reader.fieldnames or ()):
-            raise DataError(f"{path} lacks a column: its first line has to be file,person,smiley.")
-        rows = list(reader)
+    rows = _rows(path, {"file", "smiley"}, "file,person,smiley")
     analyser = FaceAnalyser()
     crops, kept, unreadable, faceless = [], [], 0, 0
     for done, row in enumerate(rows):
@@ -129,6 +214,6 @@ def _from_csv(
         images=np.stack(crops),
         labels=labels,
         persons=persons,
-        splits=_splits(persons, labels, seed),
+        splits=_splits(persons, labels, seed, shares),
         ids=[row["file"] for row in kept],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 SHARES = (0.70, 0.15, 0.15)
@@ -62,6 +62,14 @@ def assign_splits(
         assigned[person] = split
         _take(split, labels[person], wanted, wanted_overall)
     return assigned
+
+
+def split_people(
+    persons: Sequence[str], *, seed: int = 0, shares: tuple[float, float, float] = SHARES
+) -> list[str]:
+    """The split of each picture where there are no labels to stratify by: as :func:`assign_splits`."""
+    assigned = assign_splits([(person, "") for person in persons], seed=seed, shares=shares)
+    return [assigned[person] for person in persons]
 
 
 def _targets(people: int, shares: tuple[float, float, float]) -> dict[str, float]:

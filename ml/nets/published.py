@@ -6,6 +6,7 @@ cannot drift apart. ``ml.nets.registry`` names them for the command line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -50,3 +51,179 @@ def garage_cnn(classes: int, *, size: int = 48, channels: int = 3) -> Any:
     # Always in full precision: half of it is too coarse for a softmax.
     outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return keras.Model(inputs, outputs, name="garage_cnn")
+
+
+def conv_head(points: int = 15, *, size: int = 96, channels: int = 1) -> Any:
+    """Fifteen keypoints by convolutions alone: the picture shrinks to one place of 30 numbers.
+
+    3×3 convolutions without padding, each with ReLU: 256 and 256 with stride 2, then pairs of 128, 128, 64, 32 and
+    30, batch normalisation before each pair, and a last, linear one. 1,496,226 parameters. Targets are positions
+    over the side, trained by mean squared error, Adam 1e-4, batch 50, 250 epochs, no augmentation. Source: the
+    published article on keypoints with a convolutional head (Kaggle's "Facial Keypoints Detection").
+
+    Args:
+        points: how many.
+        size: side of the input; only 96 shrinks to one place.
+        channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        A keras.Model: float32 [N, 96, 96, channels] in 0…255 → positions float32 [N, points, 2] in pixels.
+
+    Raises:
+        ValueError: another size.
+    """
+    inputs = keras.Input((size, size, channels), name="image")
+    x = layers.Rescaling(1 / 255, name="rescale")(inputs)
+    for filters, stride in ((256, 2), (128, 1), (128, 1), (64, 1), (32, 1), (2 * points, 1)):
+        if filters != 256:
+            x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, strides=stride, activation="relu")(x)
+    x = layers.Conv2D(2 * points, 3, name="head")(x)
+    if x.shape[1:3] != (1, 1):
+        raise ValueError(f"This network takes 96×96 pixels, not {size}×{size}.")
+    return keras.Model(inputs, _positions(x, points, size), name="conv_head")
+
+
+def inception_lite(points: int = 15, *, size: int = 96, channels: int = 1) -> Any:
+    """Fifteen keypoints by a simplified Inception: parallel 1×1, 3×3, 5×5 and pooled branches.
+
+    Of the published network its inputs, branches and size (about 5.6 million parameters) are known, and how it is
+    trained: Adam 3e-3, batch 64, 300 epochs, the rate times 0.8 after 25 epochs without a better validation error,
+    never under 1e-5, on blur with contrast, turns of ±15°, scales 0.8–1.2 and mirror images. Its widths are not to be
+    found; here they are those of the first Inception (Szegedy et al., CVPR 2015, table 1) less its module 4b, without
+    the auxiliary classifiers, which gives that size.
+
+    Args:
+        points: how many.
+        size: side of the input in pixels.
+        channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        A keras.Model: float32 [N, size, size, channels] in 0…255 → positions float32 [N, points, 2] in pixels.
+    """
+    inputs = keras.Input((size, size, channels), name="image")
+    x = layers.Rescaling(1 / 255, name="rescale")(inputs)
+    x = _unit(x, 64, 7, stride=2)
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = _unit(_unit(x, 64, 1), 192, 3)
+    for widths in (
+        None, (64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64),
+        None, (192, 96, 208, 16, 48, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64),
+        (256, 160, 320, 32, 128, 128),
+        None, (256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128),
+    ):  # fmt: skip
+        x = layers.MaxPooling2D(3, 2, padding="same")(x) if widths is None else _inception(x, *widths)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dense(2 * points, dtype="float32", name="head")(x)
+    return keras.Model(inputs, _positions(x, points, size), name="inception_lite")
+
+
+def _unit(x: Any, filters: int, kernel: int, *, stride: int = 1) -> Any:
+    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+
+
+def _inception(x: Any, one: int, less3: int, three: int, less5: int, five: int, pooled: int) -> Any:
+    pool = layers.MaxPooling2D(3, 1, padding="same")(x)
+    return layers.Concatenate()(
+        [
+            _unit(x, one, 1),
+            _unit(_unit(x, less3, 1), three, 3),
+            _unit(_unit(x, less5, 1), five, 5),
+            _unit(pool, pooled, 1),
+        ]
+    )
+
+
+def _positions(x: Any, points: int, size: int) -> Any:
+    """Shares of the side as pixels [N, points, 2]."""
+    x = layers.Reshape((points, 2), name="shares", dtype="float32")(x)
+    return layers.Rescaling(float(size), name="points", dtype="float32")(x)
+
+
+def unet_resnet(
+    outputs: int = 3,
+    *,
+    size: int = 256,
+    channels: int = 3,
+    filters: Sequence[int] = (64, 128, 128, 256, 256, 512),
+    kernels: Sequence[int] = (7, 7, 7, 3, 3, 3),
+) -> Any:
+    """Mask removal by a U-Net of ResNet blocks without normalisation.
+
+    Down: a convolution of stride 2, then two convolutions beside a short cut; what goes across is the block's input.
+    Up: the skip joined, two convolutions beside a short cut, the skip joined again, a transposed convolution of stride
+    2 and a convolution. Adam 1e-4, batch 12, 20 epochs. Source: STRV's "Mask2Face"
+    (github.com/strvcom/strv-ml-mask2face, ``utils/architectures.py``), to the parameter; there, the L1 term of the loss
+    named "SSIM + L1" is a squared error; here it is L1.
+
+    Args:
+        outputs: channels of the picture that comes out.
+        size: side in pixels, divisible by 2 to the number of filters.
+        channels: of the input.
+        filters, kernels: of each step, from the outside in.
+
+    Returns:
+        A keras.Model: float32 [N, size, size, channels] in 0…255 → float32 [N, size, size, outputs] in 0…255.
+
+    Raises:
+        ValueError: filters and kernels that are not equally many.
+    """
+    steps = list(zip(filters, kernels, strict=True))
+    inputs = keras.Input((size, size, channels), name="image")
+    x = first = _plain(layers.Rescaling(1 / 255, name="rescale")(inputs), *steps[0])
+    skips = []
+    for width, kernel in steps:
+        x = short = layers.Conv2D(width, kernel, strides=2, padding="same")(x)
+        skips.append(short)
+        x = layers.ReLU()(
+            layers.Add()([_plain(layers.ReLU()(_plain(x, width, kernel)), width, kernel), short])
+        )
+    x = layers.ReLU()(_plain(x, *steps[-1]))
+    for index in reversed(range(len(steps))):
+        width, (after, kernel) = steps[index][0], steps[max(index - 1, 0)]
+        short = x
+        x = layers.ReLU()(_plain(layers.Concatenate()([x, skips[index]]), width, kernel))
+        x = layers.ReLU()(layers.Add()([_plain(x, width, kernel), short]))
+        x = layers.Concatenate()([x, skips[index]])
+        x = layers.Conv2DTranspose(after, kernel, strides=2, padding="same")(x)
+        x = layers.ReLU()(_plain(x, after, kernel))
+    x = layers.ReLU()(_plain(layers.Concatenate()([first, x]), *steps[0]))
+    return keras.Model(inputs, _picture(x, outputs), name="unet_resnet")
+
+
+def unet(
+    outputs: int = 3,
+    *,
+    size: int = 256,
+    channels: int = 3,
+    filters: Sequence[int] = (16, 32, 64, 128, 256),
+    kernels: Sequence[int] = (3, 3, 3, 3, 3),
+) -> Any:
+    """Mask removal by the plain U-Net of the same source: one convolution and pooling a step, and back.
+
+    Arguments and result as for :func:`unet_resnet`.
+    """
+    steps = list(zip(filters, kernels, strict=True))
+    inputs = keras.Input((size, size, channels), name="image")
+    x = layers.Rescaling(1 / 255, name="rescale")(inputs)
+    skips = []
+    for width, kernel in steps:
+        skips.append(layers.ReLU()(_plain(x, width, kernel)))
+        x = layers.MaxPooling2D(2)(skips[-1])
+    x = layers.ReLU()(_plain(x, *steps[-1]))
+    for (width, kernel), skip in zip(reversed(steps), reversed(skips), strict=True):
+        x = layers.ReLU()(_plain(layers.UpSampling2D(2)(x), width, kernel))
+        x = layers.ReLU()(_plain(layers.Concatenate()([x, skip]), width, kernel))
+    x = layers.ReLU()(_plain(x, steps[0][0] // 2, 3))
+    return keras.Model(inputs, _picture(x, outputs), name="unet")
+
+
+def _plain(x: Any, filters: int, kernel: int) -> Any:
+    return layers.Conv2D(filters, kernel, padding="same")(x)
+
+
+def _picture(x: Any, outputs: int) -> Any:
+    x = layers.Conv2D(outputs, 1, activation="sigmoid", dtype="float32", name="picture")(x)
+    return layers.Rescaling(255.0, dtype="float32", name="levels")(x)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -12,29 +13,68 @@ class Architecture:
     """A network that can be trained by name.
 
     Attributes:
-        task: "smiley".
-        builder: "module:function"; the function takes (classes, *, size, channels) and returns a keras.Model.
+        task: "smiley", "keypoints" or "unmask".
+        builder: "module:function"; the function takes (outputs, *, size, channels) and returns a keras.Model. U-Nets
+            take ``filters`` and ``kernels``, too.
         size: side of its input in pixels.
         channels: 3 for RGB, 1 for grey.
+        recipe: settings of ``ml.config.TrainConfig`` that it is best, or was published, with.
     """
 
     task: str
     builder: str
     size: int
     channels: int
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
-    def build(self, classes: int) -> Any:
-        """The untrained network. Imports Keras."""
+    def build(self, outputs: int, *, size: int | None = None, **shape: Any) -> Any:
+        """The untrained network. Imports Keras.
+
+        Args:
+            outputs: classes, keypoints, or channels of the picture.
+            size: another side of the input than the architecture's own.
+            shape: ``filters`` and ``kernels``; those that are None are left to the builder.
+        """
         module, function = self.builder.split(":")
-        return getattr(import_module(module), function)(classes, size=self.size, channels=self.channels)
+        given = {name: value for name, value in shape.items() if value is not None}
+        return getattr(import_module(module), function)(
+            outputs, size=size or self.size, channels=self.channels, **given
+        )
 
+
+_COSINE = {"schedule": "cosine", "epochs": 200, "stop_patience": 200, "ema": 0.99}
 
 ARCHITECTURES = {
     "garage_cnn": Architecture("smiley", "ml.nets.published:garage_cnn", 48, 3),
-}
+    "conv_head": Architecture(
+        "keypoints", "ml.nets.published:conv_head", 96, 1,
+        {"epochs": 250, "batch_size": 50, "learning_rate": 1e-4, "schedule": "constant", "stop_patience": 250,
+         "augment": False, "loss": "mse"},
+    ),
+    "inception_lite": Architecture(
+        "keypoints", "ml.nets.published:inception_lite", 96, 1,
+        {"epochs": 300, "batch_size": 64, "learning_rate": 3e-3, "patience": 25, "plateau_factor": 0.8,
+         "least_rate": 1e-5, "stop_patience": 300, "loss": "mse", "views": "published"},
+    ),
+    "unet_resnet": Architecture(
+        "unmask", "ml.nets.published:unet_resnet", 256, 3,
+        {"epochs": 20, "batch_size": 12, "learning_rate": 1e-4, "schedule": "constant", "stop_patience": 5,
+         "loss": "ssim_l1", "views": "mirror"},
+    ),
+    "unet": Architecture(
+        "unmask", "ml.nets.published:unet", 256, 3,
+        {"epochs": 20, "batch_size": 12, "learning_rate": 1e-4, "schedule": "constant", "stop_patience": 5,
+         "loss": "ssim_l1", "views": "mirror"},
+    ),
+    "smielfy_points": Architecture(
+        "keypoints", "ml.nets.keypoints:smielfy_points", 96, 1,
+        {**_COSINE, "batch_size": 32, "learning_rate": 3e-3, "weight_decay": 1e-4, "loss": "smooth_l1",
+         "views": "full", "flip_test": True},
+    ),
+}  # fmt: skip
 
 #: What is trained when no name is given.
-BEST = {"smiley": "garage_cnn"}
+BEST = {"smiley": "garage_cnn", "keypoints": "smielfy_points", "unmask": "unet_resnet"}
 
 
 def architecture(name: str, task: str) -> Architecture:

@@ -69,7 +69,12 @@ def test_the_artifact_says_what_it_is(model, drawn_faces):
     assert info.data_hash == drawn_faces.data_hash
     assert {"keras", "tensorflow", "python"} <= set(info.packages)
     assert len(info.training["history"]) == info.training["epochs"]
-    assert sorted(path.name for path in model.iterdir()) == ["artifact.json", "model.keras", "model.tflite"]
+    assert sorted(path.name for path in model.iterdir()) == [
+        "artifact.json",
+        "events.out.tfevents.curves",
+        "model.keras",
+        "model.tflite",
+    ]
 
 
 def test_keras_and_the_serving_file_agree(model, drawn_faces):
@@ -109,6 +114,12 @@ class Killed(BaseException):
     pass
 
 
+def figures(info):
+    """The history without the clock's."""
+    clock = ("seconds", "cpu_seconds")
+    return [{k: v for k, v in row.items() if k not in clock} for row in info.training["history"]]
+
+
 def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path, drawn_faces):
     whole = read_artifact(train(TINY, drawn_faces, tmp_path / "whole"))
 
@@ -124,7 +135,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path, draw
     killed = read_artifact(train(TINY, drawn_faces, tmp_path / "killed", said.append))
     assert any("after epoch 2" in event.get("message", "") for event in said)
     assert [event["epoch"] for event in said if event["event"] == "epoch"] == [3]
-    assert killed.training["history"] == whole.training["history"]
+    assert figures(killed) == figures(whole)
     crops = drawn_faces.images[:4]
     again = SmileyClassifier(tmp_path / "killed").predict(crops)
     assert np.array_equal(again, SmileyClassifier(tmp_path / "whole").predict(crops))
@@ -174,8 +185,8 @@ def test_a_run_that_diverges_stops_and_says_so(tmp_path, drawn_faces):
     original = Batches.__getitem__
 
     def poisoned(self, index):
-        images, *rest = original(self, index)
-        return (images * np.float32(np.nan), *rest)
+        (batch,) = original(self, index)
+        return ({**batch, "image": batch["image"] * np.float32(np.nan)},)
 
     Batches.__getitem__ = poisoned
     try:
@@ -220,12 +231,12 @@ def test_pictures_of_classes_the_model_does_not_know_are_counted(model):
 
 def test_half_a_checkpoint_is_passed_over(tmp_path):
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(1, {"x": 1}, {})
+    checkpoints.save(1, {"x": 1}, {"net": [np.arange(3), np.ones((2, 2))]})
     (tmp_path / "epoch-000002").mkdir()
     (tmp_path / ".aside-000003").mkdir()
-    state, place = checkpoints.latest()
+    state, arrays = checkpoints.latest()
     assert state == {"x": 1, "epoch": 1}
-    assert place.name == "epoch-000001"
+    assert [array.shape for array in arrays["net"]] == [(3,), (2, 2)]
     checkpoints.save(4, {"x": 4}, {})
     assert [path.name for path in tmp_path.glob("epoch-*")] == ["epoch-000004"]
 
@@ -250,35 +261,6 @@ def test_the_best_architecture_of_each_task_exists():
         assert ARCHITECTURES[name].task == task
     with pytest.raises(ValueError, match="garage_cnn"):
         architecture("nothing", "smiley")
-
-
-def test_random_views_keep_shape_and_range_and_leave_tests_alone(drawn_faces):
-    from ml.data.augment import RandomViews
-
-    images = drawn_faces.images[:8].astype(np.float32)
-    views = RandomViews(seed=1)
-    assert np.array_equal(np.asarray(views(images, training=False)), images)
-    seen = np.asarray(views(images, training=True))
-    assert seen.shape == images.shape
-    assert seen.min() >= 0
-    assert seen.max() <= 255
-    assert np.abs(seen - images).mean() > 1
-    still = RandomViews(degrees=0, scale=0, shift=0, brightness=0, contrast=0, flip=False)
-    assert np.abs(np.asarray(still(images, training=True)) - images).max() < 0.01
-    again = RandomViews.from_config(views.get_config())
-    assert np.allclose(np.asarray(again(images, training=True)), seen)
-
-
-def test_half_of_the_views_are_mirrored():
-    from ml.data.augment import RandomViews
-
-    images = np.zeros((64, 20, 20, 3), np.float32)
-    images[:, :, :6] = 200
-    views = RandomViews(degrees=0, scale=0, shift=0, brightness=0, contrast=0, seed=2)
-    seen = np.asarray(views(images, training=True))
-    mirrored = seen[:, 10, 19, 0] > 100
-    assert 16 < mirrored.sum() < 48
-    assert np.array_equal(mirrored, seen[:, 10, 0, 0] < 100)
 
 
 def test_metrics_by_hand():

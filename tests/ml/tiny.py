@@ -13,3 +13,13 @@ def tiny_net(classes, *, size, channels):
     x = layers.Dropout(0.2)(x)
     x = layers.Flatten()(x)
     return keras.Model(inputs, layers.Dense(classes, activation="softmax", dtype="float32")(x))
+
+
+def tiny_points(points, *, size, channels):
+    from ml.nets.blocks import SoftArgmax, convolve, standardised
+
+    inputs = keras.Input((size, size, channels), name="image")
+    x = standardised(inputs)
+    x = convolve(x, 12, 5, name="one", stride=2)
+    x = convolve(x, 16, 5, name="two")
+    return keras.Model(inputs, SoftArgmax(size, name="points")(layers.Conv2D(points, 3, padding="same")(x)))

@@ -1,0 +1,131 @@
+"""Keypoints from wherever a researcher has them: Kaggle's CSV or an ``.npz``."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.packed import KEYPOINTS, DataError, PackedData, pack
+from ml.data.splits import SHARES, split_people
+from ml.landmarks import KEYPOINT_NAMES
+
+#: Kaggle's columns, in the order of the flattened points.
+COLUMNS = tuple(f"{name}_{axis}" for name in KEYPOINT_NAMES for axis in "xy")
+
+
+def keypoints_from_csv(
+    path: Path, *, seed: int = 0, shares: tuple[float, float, float] = SHARES
+) -> PackedData:
+    """Kaggle's form, plain or gzipped: 30 coordinates (blank where a point is missing), ``Image`` with the grey values
+    of a square picture, and, if there is one, ``person``; without it every row is somebody else.
+
+    Raises:
+        DataError: not in that form.
+    """
+    csv.field_size_limit(10_000_000)
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    images, points, persons = [], [], []
+    try:
+        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = sorted({*COLUMNS, "Image"} - set(reader.fieldnames or ()))
+            if missing:
+                raise DataError(f"{path} lacks {missing[0]}: it needs Kaggle's 30 coordinates and Image.")
+            for number, row in enumerate(reader):
+                grey = np.array((row["Image"] or "").split(), dtype=np.uint8)
+                side = round(len(grey) ** 0.5)
+                if side < 1 or side * side != len(grey):
+                    raise DataError(f"{path}: picture {number + 1} is not square ({len(grey)} values).")
+                images.append(grey.reshape(side, side, 1))
+                points.append([float(row[name]) if row[name] else np.nan for name in COLUMNS])
+                persons.append(row.get("person") or f"row-{number}")
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read as Kaggle's CSV ({error}): download it again.") from error
+    return _packed(path, images, np.array(points, np.float32).reshape(-1, 15, 2), persons, seed, shares)
+
+
+def keypoints_from_npz(
+    path: Path, *, seed: int = 0, shares: tuple[float, float, float] = SHARES
+) -> PackedData:
+    """``image`` uint8 [N, S, S] or [N, S, S, C], ``points`` [N, 15, 2] in pixels (NaN: missing), ``person`` [N].
+
+    Raises:
+        DataError: not in that form.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = sorted({"image", "points", "person"} - set(arrays.files))
+            if missing:
+                raise DataError(f"{path} lacks {', '.join(missing)}: it needs image, points and person.")
+            images, points, persons = arrays["image"], arrays["points"], arrays["person"]
+    except DataError:
+        raise
+    except Exception as error:
+        # zipfile, struct and NumPy each have errors of their own for damaged files.
+        raise DataError(
+            f"{path} cannot be read as .npz ({error}): save it again, without objects."
+        ) from error
+    return _packed(
+        path, images[..., None] if images.ndim == 3 else images, points,
+        [str(person) for person in persons.tolist()], seed, shares,
+    )  # fmt: skip
+
+
+def _packed(
+    path: Path,
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    points: NDArray[np.floating[Any]],
+    persons: list[str],
+    seed: int,
+    shares: tuple[float, float, float],
+) -> PackedData:
+    if len({image.shape for image in images}) > 1:
+        raise DataError(f"{path} has pictures of several sizes: bring them to one.")
+    return pack(
+        task=KEYPOINTS,
+        images=np.asarray(images) if len(images) else np.empty((0, 1, 1, 1), np.uint8),
+        points=points,
+        persons=persons,
+        splits=split_people(persons, seed=seed, shares=shares),
+        ids=[str(i) for i in range(len(persons))],
+    )
+
+
+def blank_points(data: PackedData, share: float, *, seed: int = 0, drop_rows: bool = False) -> PackedData:
+    """The same data with a share of the training people's points taken away at random.
+
+    Args:
+        data: keypoints.
+        share: of the points, 0 to 1.
+        seed: of the drawing.
+        drop_rows: leave out every training row that lacks a point, as is often done with Kaggle's file.
+
+    Raises:
+        DataError: nothing would be left to learn from.
+    """
+    assert data.points is not None
+    points = data.points.copy()
+    learnt = data.splits == "train"
+    gone = np.random.default_rng(seed).random(points.shape[:2]) < share
+    points[gone & learnt[:, None]] = np.nan
+    keep = ~learnt | np.isfinite(points).all(axis=(1, 2)) if drop_rows else np.ones(len(data), bool)
+    if not (keep & learnt).any():
+        raise DataError(
+            "Every training row lacks a point: without a masked loss nothing is left to learn from."
+        )
+    return pack(
+        task=KEYPOINTS,
+        images=np.asarray(data.images)[keep],
+        points=points[keep],
+        persons=data.persons[keep].tolist(),
+        splits=data.splits[keep].tolist(),
+        ids=data.ids[keep].tolist(),
+    )

@@ -1,0 +1,79 @@
+"""Moving a batch of pictures and the points on them together, by one projective matrix a picture.
+
+A matrix [3, 3] leads from a pixel (x, y, 1) of the new picture back to where it was in the old one; points go the
+other way. Everything is keras.ops, so that it runs on the device that trains.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from ml.landmarks import FLIP_PERMUTATION
+
+
+def matrices(
+    side: int, *, angle: Any, zoom: Any, shear: Any, dx: Any, dy: Any, tilt_x: Any, tilt_y: Any, mirror: Any
+) -> Any:
+    """Matrices float32 [N, 3, 3] of views about the picture's middle.
+
+    Args:
+        side: of the pictures, in pixels.
+        angle: radians [N], as the eye sees it: counter-clockwise.
+        zoom: [N], over 1 enlarges.
+        shear: [N], how far a line leans, as a tangent.
+        dx, dy: pixels [N] that the picture moves to the right and down.
+        tilt_x, tilt_y: [N], by which share of itself the scale changes from the middle to an edge.
+        mirror: bool [N], exchanged left for right before all else.
+    """
+    one, nil = ops.ones_like(angle), ops.zeros_like(angle)
+    half = max((side - 1) / 2, 1.0)
+    cos, sin = ops.cos(angle) / zoom, ops.sin(angle) / zoom
+    sign = ops.where(mirror, -one, one)
+    to_middle = _matrix(one, nil, -dx - half, nil, one, -dy - half, nil, nil, one)
+    turned = _matrix(cos, -sin, nil, sin, cos, nil, nil, nil, one)
+    leaning = _matrix(one, shear, nil, nil, one, nil, nil, nil, one)
+    tilted = _matrix(one, nil, nil, nil, one, nil, tilt_x / half, tilt_y / half, one)
+    mirrored = _matrix(sign, nil, half * one, nil, one, half * one, nil, nil, one)
+    whole = ops.matmul(mirrored, ops.matmul(tilted, ops.matmul(leaning, ops.matmul(turned, to_middle))))
+    return whole / whole[:, 2:, 2:]
+
+
+def _matrix(*entries: Any) -> Any:
+    return ops.reshape(ops.stack(entries, axis=1), (-1, 3, 3))
+
+
+def warp(images: Any, matrix: Any) -> Any:
+    """Pictures [N, S, S, C] seen through matrices [N, 3, 3]; bilinear, the border's pixels repeated outside.
+
+    A black border would be a feature to learn; photos have none.
+    """
+    flat = ops.reshape(matrix, (-1, 9))[:, :8]
+    return ops.image.affine_transform(images, flat, interpolation="bilinear", fill_mode="nearest")
+
+
+def move_points(points: Any, matrix: Any, mirror: Any) -> Any:
+    """Keypoints [N, 15, 2] in pixels of the old pictures, in those of the new ones; NaN stays NaN.
+
+    In a mirrored picture left and right change their names.
+    """
+    back = _inverse(matrix)
+    flat = ops.concatenate([points, ops.ones_like(points[..., :1])], axis=-1)
+    moved = ops.matmul(flat, ops.transpose(back, (0, 2, 1)))
+    moved = moved[..., :2] / moved[..., 2:]
+    swapped = ops.take(moved, list(FLIP_PERMUTATION), axis=1)
+    return ops.where(ops.reshape(mirror, (-1, 1, 1)), swapped, moved)
+
+
+def _inverse(matrix: Any) -> Any:
+    """Of [N, 3, 3], up to a factor, which positions do not feel: rows of cross products, as columns."""
+    a, b, c = matrix[:, 0], matrix[:, 1], matrix[:, 2]
+    return ops.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=2)
+
+
+def _cross(a: Any, b: Any) -> Any:
+    x = a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]
+    y = a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]
+    z = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    return ops.stack([x, y, z], axis=1)
