@@ -38,6 +38,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 OPERATOR_NAME = env.str("OPERATOR_NAME", default="")
 OPERATOR_CONTACT = env.str("OPERATOR_CONTACT", default="")
 INTERNAL_IPS: list[str] = []
+WEB_THREADS = env.int("WEB_THREADS", default=32)
 
 # What is asked of volunteers and given to them
 MINIMUM_AGE = env.int("MINIMUM_AGE", default=18)

@@ -19,8 +19,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     set_rollback()
     headers = {}
-    if (wait := getattr(error, "wait", None)) is not None:
-        headers["Retry-After"] = str(int(wait) + 1)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
     if isinstance(error, exceptions.APIException) and getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
     return Response(problem_body(problem), status=problem.status, headers=headers, content_type=CONTENT_TYPE)
@@ -42,5 +42,11 @@ def as_problem(error: Exception) -> Problem | None:
             errors=error.detail,
         )
     if isinstance(error, exceptions.APIException):
-        return Problem(str(error.default_code), str(error.detail), status=error.status_code)
+        wait = getattr(error, "wait", None)
+        return Problem(
+            str(error.default_code),
+            str(error.detail),
+            status=error.status_code,
+            retry_after=int(wait) + 1 if wait is not None else None,
+        )
     return None

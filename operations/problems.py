@@ -12,14 +12,18 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(Exception):
     """A request that cannot be done, with a stable code for programs and a sentence for people.
 
-    Services raise it; the API answers with it, commands and pages show its sentence.
+    Services raise it; the API answers with it, commands and pages show its sentence. `retry_after`: seconds after
+    which the same request may succeed.
     """
 
-    def __init__(self, code: str, detail: str, *, status: int = 400, **extra: Any) -> None:
+    def __init__(
+        self, code: str, detail: str, *, status: int = 400, retry_after: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.status = status
+        self.retry_after = retry_after
         self.extra = extra
 
 
@@ -36,6 +40,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def csrf_problem() -> Problem:
     return Problem("csrf_failed", _("The page is too old: load it again and repeat."), status=403)
+
+
+def busy() -> Problem:
+    """More is asked at this moment than can be done; nothing of the request was kept."""
+    detail = _("Many people are sending photos at this moment. Yours is tried again in a few seconds.")
+    return Problem("busy", detail, status=503, retry_after=5)
 
 
 def problem_body(problem: Problem) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def broker_configuration(options: Options) -> Path:
 
 
 def _web(options: Options, certificate: Certificate | None) -> list[str]:
-    command = [*_PYTHON, "granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", "8"]
+    command = [*_PYTHON, "granian", "--interface", "asginl", "--no-ws"]
     command += ["--workers", str(options.web_processes), "--respawn-failed-workers"]
     command += ["--workers-kill-timeout", str(SITE_STOP_SECONDS - 1)]
     if options.listen_socket:
@@ -75,7 +75,7 @@ def _web(options: Options, certificate: Certificate | None) -> list[str]:
     if certificate:
         command += ["--ssl-certificate", str(certificate.cert), "--ssl-keyfile", str(certificate.key)]
         command += ["--ssl-protocol-min", "tls1.2"]
-    return [*command, "config.wsgi:application"]
+    return [*command, "config.asgi:application"]
 
 
 def _worker(queue: str, processes: int) -> tuple[str, ...]:

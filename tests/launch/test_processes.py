@@ -1,16 +1,21 @@
 """The supervisor's configuration, as the supervisor itself reads it."""
 
+import http.client
+import json
 import os
 import shlex
 import signal
+import socket
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from supervisor.options import ServerOptions
 
 from operations.launch import processes
@@ -94,21 +99,67 @@ def test_plain_http_only_on_loopback_or_a_socket() -> None:
     assert "--host" not in on_socket
 
 
+@contextmanager
+def running_web(options: Options) -> Iterator["subprocess.Popen[bytes]"]:
+    """The web process as the supervisor starts it, until it answers; killed in the end."""
+    command = processes.site_programs(options, None)[0].command
+    environment = {**os.environ, "TRUSTED_PROXIES": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as server:
+        try:
+            deadline = time.monotonic() + 30
+            while not answers(options):
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            yield server
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
 def test_web_process_answers_on_a_socket_also_after_it_was_killed(short_dir: Path) -> None:
     path = short_dir / "web.sock"
     options = Options.from_environment({"TRUSTED_PROXIES": "1", "LISTEN_SOCKET": str(path)})
-    command = processes.site_programs(options, None)[0].command
-    environment = {**os.environ, "TRUSTED_PROXIES": "1"}
     for _ in range(2):
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-        ) as server:
-            try:
-                deadline = time.monotonic() + 30
-                while not answers(options):
-                    assert server.poll() is None
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
-                assert stat.S_IMODE(path.stat().st_mode) == 0o660
-            finally:
-                os.killpg(server.pid, signal.SIGKILL)
+        with running_web(options):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+# With these the page begins to read the form: anybody can have them.
+HEADERS = (
+    b"Host: localhost\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 10.1.2.3\r\nOrigin: https://localhost\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\nCookie: __Host-csrftoken=" + b"a" * 32 + b"\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"POST /api/v1/photos/ HTTP/1.1\r\nContent-Length: 4000\r\n" + HEADERS + b"\r\nhalf of it",
+        b"POST /consent/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HEADERS + b"\r\n5\r\nthree",
+        b"GET /healthz HTTP/1.1\r\n" + HEADERS,
+    ],
+    ids=["a body without its end", "chunks without their end", "headers without their end"],
+)
+def test_a_page_answers_beside_unfinished_requests(free_port: int, request_head: bytes) -> None:
+    """More of them than there are threads."""
+    options = Options.from_environment({"TRUSTED_PROXIES": "1", "PORT": str(free_port)})
+    with running_web(options), ExitStack() as held:
+        for _ in range(2 * settings.WEB_THREADS):
+            line = held.enter_context(socket.create_connection(("127.0.0.1", free_port)))
+            line.sendall(request_head)
+        for _ in range(10):
+            assert answers(options)
+
+
+def test_a_body_that_is_too_long_is_answered_in_words(free_port: int) -> None:
+    """It is read to its end, for a browser shows no answer while it is still sending."""
+    options = Options.from_environment({"TRUSTED_PROXIES": "1", "PORT": str(free_port)})
+    length = settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1
+    with running_web(options):
+        connection = http.client.HTTPConnection("127.0.0.1", free_port, timeout=30)
+        headers = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "10.1.2.3"}
+        connection.request("POST", "/api/v1/consents/", b"x" * length, headers)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (403, "csrf_failed")
