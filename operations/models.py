@@ -66,10 +66,13 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            # Only *queued* jobs are unique: a change that comes while one runs must be able to queue the next.
+            # One waits and one runs: a change that comes while one runs must be able to queue the next.
             models.UniqueConstraint(
                 fields=["kind", "subject"], condition=models.Q(state="queued"), name="job_queued_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=models.Q(state="running"), name="job_running_once"
+            ),
         ]
         indexes = [
             models.Index(

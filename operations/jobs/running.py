@@ -4,20 +4,23 @@ import logging
 import threading
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ..models import Job
+from ..models import Job, JobQuerySet
 from .registry import kind
 
 logger = logging.getLogger(__name__)
 OnProgress = Callable[[int, int, str], None]
+
+_LET_GO = {"lease_token": None, "lease_until": None}
 
 
 class JobRefused(Exception):
@@ -36,11 +39,11 @@ class RunningJob:
         self.subject: str = job.subject
         self.payload: dict[str, Any] = job.payload
         self.attempt: int = job.attempts
-        self._token = token
+        self.token = token  # no other attempt at any job has it
         self._on_progress = on_progress
 
-    def _held(self) -> Any:
-        return Job.objects.filter(pk=self.id, state=Job.State.RUNNING, lease_token=self._token)
+    def _held(self) -> JobQuerySet:
+        return Job.objects.filter(pk=self.id, state=Job.State.RUNNING, lease_token=self.token)
 
     def heartbeat(self, **facts: Any) -> None:
         """Prolong the lease. Raises LeaseLost when the sweep has given the job to somebody else."""
@@ -48,31 +51,43 @@ class RunningJob:
         if not self._held().update(heartbeat_at=now, lease_until=now + _lease(), **facts):
             raise LeaseLost(f"job {self.id}")
 
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """A transaction that commits only while the job is ours: nobody else can take it before that.
+
+        Raises LeaseLost. Whatever a handler of more than a few seconds writes belongs in one.
+        """
+        with transaction.atomic():
+            self.heartbeat()
+            yield
+
     def progress(self, done: int, total: int, message: str = "") -> None:
         self.heartbeat(progress_done=done, progress_total=total, message=message[:200])
         if self._on_progress is not None:
             self._on_progress(done, total, message)
 
     def finish(self) -> None:
-        self._held().update(
-            state=Job.State.DONE, finished_at=timezone.now(), error="", lease_token=None, lease_until=None
-        )
+        self._held().update(state=Job.State.DONE, finished_at=timezone.now(), error="", **_LET_GO)
 
     def fail(self, error: str, *, final: bool) -> None:
         if final or self.attempt >= settings.JOB_ATTEMPTS:
             self._held().update(
-                state=Job.State.QUARANTINED,
-                finished_at=timezone.now(),
-                error=error,
-                lease_token=None,
-                lease_until=None,
+                state=Job.State.QUARANTINED, finished_at=timezone.now(), error=error, **_LET_GO
             )
             return
         requeue(self._held(), error=error, delay=timedelta(seconds=10 * 3 ** (self.attempt - 1)))
 
+    def give_back(self) -> None:
+        """Leave the job to whoever comes next. That somebody stopped us is no failed attempt."""
+        self._held().update(attempts=F("attempts") - 1)
+        requeue(self._held(), error="It was interrupted.")
+
 
 def run(job_id: str, on_progress: OnProgress | None = None) -> None:
-    """Claim the job and run its handler; a job that is already held, done or gone is left alone."""
+    """Claim the job and run its handler; a job that is already held, done or gone is left alone.
+
+    Stopped in the middle by Ctrl-C or by the end of its process, it gives the job back at once.
+    """
     running = claim(job_id, on_progress)
     if running is None:
         return
@@ -87,48 +102,99 @@ def run(job_id: str, on_progress: OnProgress | None = None) -> None:
         except Exception:
             logger.exception("A job failed", extra={"job": str(job.pk), "kind": job.kind})
             running.fail(traceback.format_exc(limit=-8), final=False)
+        except BaseException:
+            running.give_back()
+            raise
         else:
             running.finish()
 
 
 def claim(job_id: str, on_progress: OnProgress | None = None) -> RunningJob | None:
-    """Take a due job, exactly one caller at a time; None when there is nothing to take."""
-    now, token = timezone.now(), uuid.uuid4()
+    """Take a due job, exactly one caller at a time; None when there is nothing to take, or when another job of
+    the kind runs for the same subject."""
     candidate = Job.objects.due().filter(pk=job_id).first()
-    if candidate is None or _same_subject_runs(candidate):
+    if candidate is None:
         return None
-    taken = (
-        Job.objects.due()
-        .filter(pk=job_id)
-        .update(
-            state=Job.State.RUNNING,
-            attempts=F("attempts") + 1,
-            lease_token=token,
-            lease_until=now + _lease(),
-            heartbeat_at=now,
-            started_at=now,
-        )
-    )
+    token = uuid.uuid4()
+    taken = _take(job_id, token)
+    if taken is None and release_expired(Job.objects.filter(kind=candidate.kind, subject=candidate.subject)):
+        taken = _take(job_id, token)
     return RunningJob(Job.objects.get(pk=job_id), token, on_progress) if taken else None
 
 
-def requeue(jobs: Any, *, error: str, delay: timedelta = timedelta()) -> None:
-    """Put held jobs back into the queue, unless a later job for the same subject waits there already."""
-    for job in jobs:
-        twin = Job.objects.filter(kind=job.kind, subject=job.subject, state=Job.State.QUEUED).exists()
-        jobs.filter(pk=job.pk).update(
-            state=Job.State.SUPERSEDED if twin else Job.State.QUEUED,
-            finished_at=timezone.now() if twin else None,
-            run_after=timezone.now() + delay,
-            error=error,
-            announced_at=None,
-            lease_token=None,
-            lease_until=None,
-        )
+def _take(job_id: str, token: uuid.UUID) -> int | None:
+    """1 when the job is ours now, 0 when it is not due any more, None when its subject is taken."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            return (
+                Job.objects.due()
+                .filter(pk=job_id)
+                .update(
+                    state=Job.State.RUNNING,
+                    attempts=F("attempts") + 1,
+                    lease_token=token,
+                    lease_until=now + _lease(),
+                    heartbeat_at=now,
+                    started_at=now,
+                )
+            )
+    except IntegrityError:
+        return None
 
 
-def _same_subject_runs(job: Job) -> bool:
-    return Job.objects.filter(kind=job.kind, subject=job.subject, state=Job.State.RUNNING).exists()
+def release_expired(jobs: JobQuerySet) -> int:
+    """Take back those whose worker died: queued again, or quarantined after the last attempt."""
+    expired = jobs.lease_expired()
+    dead = expired.filter(attempts__gte=settings.JOB_ATTEMPTS).update(
+        state=Job.State.QUARANTINED,
+        finished_at=timezone.now(),
+        error=f"The worker died or was killed in each of {settings.JOB_ATTEMPTS} attempts.",
+        **_LET_GO,
+    )
+    return dead + requeue(expired, error="The worker died or was killed.")
+
+
+def requeue(jobs: JobQuerySet, *, error: str, delay: timedelta = timedelta()) -> int:
+    """Put jobs back into the queue; one for whose subject a later job waits there leaves its work to that one.
+    Returns how many it was."""
+    return sum(_requeue(jobs.filter(pk=job.pk), job, error, delay) for job in jobs)
+
+
+def _requeue(mine: JobQuerySet, job: Job, error: str, delay: timedelta) -> int:
+    now = timezone.now()
+    while True:
+        try:
+            with transaction.atomic():
+                return mine.update(
+                    state=Job.State.QUEUED,
+                    finished_at=None,
+                    run_after=now + delay,
+                    error=error,
+                    announced_at=None,
+                    **_LET_GO,
+                )
+        except IntegrityError:
+            with transaction.atomic():
+                twin = waiting(job.kind, job.subject)
+                if twin is None:  # it was taken at this moment: there is room again
+                    continue
+                left = mine.update(state=Job.State.SUPERSEDED, finished_at=now, error=error, **_LET_GO)
+                if left:
+                    Job.objects.filter(pk=twin.pk).update(payload=merged(job.payload, twin.payload))
+                return left
+
+
+def waiting(name: str, subject: str) -> Job | None:
+    """The job of this kind that waits for the subject, locked: nobody claims it before the transaction ends."""
+    return Job.objects.select_for_update().filter(kind=name, subject=subject, state=Job.State.QUEUED).first()
+
+
+def merged(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """One payload that asks for what both do: lists are joined, of two other values the newer one holds."""
+    lists = {key: older[key] for key, value in newer.items() if isinstance(value, list) and key in older}
+    joined = {key: [*old, *(one for one in newer[key] if one not in old)] for key, old in lists.items()}
+    return {**older, **newer, **joined}
 
 
 def _lease() -> timedelta:

@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from ..models import Job
 from .broker import announce, announce_on_commit
 from .registry import kind
-from .running import requeue
+from .running import merged, release_expired, requeue, waiting
+
+_TRIES = 5
 
 
 @transaction.atomic
@@ -24,18 +26,29 @@ def job_enqueue(
 ) -> Job:
     """Write the job's row into the caller's transaction; the broker is told once that has committed.
 
-    A job of this kind that already waits for the same subject is returned instead of a second one. A job that
-    is not `announced` is for the caller to run itself, at once; left lying, it is found by the sweep.
+    A job of this kind that already waits for the same subject is returned instead of a second one. It is not
+    taken before the caller's transaction ends, so that it sees what the caller has written, and it does what is
+    asked for now as well: lists in the payloads are joined, of two other values the newer one holds.
+    A job that is not `announced` is for the caller to run itself, at once; left lying, it is found by the sweep.
     """
-    job, created = Job.objects.get_or_create(
-        kind=name,
-        subject=subject,
-        state=Job.State.QUEUED,
-        defaults={"payload": payload or {}, "queue": kind(name).queue, "priority": priority},
-    )
-    if created and announced:
-        announce_on_commit(job)
-    return job
+    payload = payload or {}
+    for _ in range(_TRIES):
+        if (twin := waiting(name, subject)) is not None:
+            if (both := merged(twin.payload, payload)) != twin.payload:
+                twin.payload = both
+                twin.save(update_fields=["payload"])
+            return twin
+        try:
+            with transaction.atomic():
+                job = Job.objects.create(
+                    kind=name, subject=subject, payload=payload, queue=kind(name).queue, priority=priority
+                )
+        except IntegrityError:
+            continue  # somebody else was first, and it may be running already
+        if announced:
+            announce_on_commit(job)
+        return job
+    raise RuntimeError(f"The job {name} for {subject} came and went {_TRIES} times while it was asked for.")
 
 
 @transaction.atomic
@@ -51,24 +64,19 @@ def job_retry(*, job: Job) -> Job:
 
 def jobs_release_expired() -> int:
     """Take back jobs whose worker died: queued again, or quarantined after the last attempt."""
-    expired = Job.objects.lease_expired()
-    dead = expired.filter(attempts__gte=settings.JOB_ATTEMPTS).update(
-        state=Job.State.QUARANTINED,
-        finished_at=timezone.now(),
-        lease_token=None,
-        error=f"The worker died or was killed in each of {settings.JOB_ATTEMPTS} attempts.",
-    )
-    released = expired.count()
-    requeue(expired, error="The worker died or was killed.")
-    return dead + released
+    return release_expired(Job.objects.all())
 
 
 def jobs_announce_lost(*, queue: str, waiting_messages: int, at_most: int = 5000) -> int:
     """Tell the broker again about due jobs that it may have forgotten.
 
-    With messages waiting the workers are merely behind, and only jobs announced long ago are suspect;
-    with none waiting every due job is. A second announcement is harmless: a job is claimed once.
+    With no message waiting that is every due job. With some the workers are merely behind: no more can be lost
+    than there are jobs without a message, and only those announced long ago. A second announcement does no harm,
+    for a job is claimed once, but thousands of them at each sweep would be in the way of the work.
     """
+    due = Job.objects.due().filter(queue=queue)
+    lost = due.count() - waiting_messages
     patience = timedelta(minutes=10) if waiting_messages else timedelta(seconds=5)
-    suspects = Job.objects.due().filter(queue=queue).exclude(announced_at__gte=timezone.now() - patience)
-    return sum(announce(job) for job in suspects.order_by("priority", "run_after")[:at_most])
+    suspects = due.exclude(announced_at__gte=timezone.now() - patience)
+    first = suspects.order_by("priority", F("announced_at").asc(nulls_first=True))
+    return sum(announce(job) for job in first[: max(0, min(lost, at_most))])

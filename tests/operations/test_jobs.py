@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from operations.jobs import housekeeping, registry, running
 from operations.jobs.running import JobRefused, LeaseLost, RunningJob
 from operations.jobs.services import job_enqueue, job_retry, jobs_announce_lost, jobs_release_expired
-from operations.models import Job, Round
+from operations.models import AuditEvent, Job, Round
+from tests.conftest import wait_until
 
 State = Job.State
 committed = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -80,6 +81,51 @@ def test_waiting_job_for_the_same_subject_is_the_same_job(noted: Any) -> None:
     first = noted.enqueue("a")
     assert noted.enqueue("a") == first
     assert noted.enqueue("b") != first
+
+
+@pytest.mark.django_db
+def test_what_is_asked_for_while_a_job_waits_is_done_with_it(handle: Any) -> None:
+    done: list[Any] = []
+    name = handle(lambda job: done.append(job.payload))
+    job_enqueue(name=name, subject="a", payload={"names": ["one", "two"], "count": 1, "kept": True})
+    job = job_enqueue(name=name, subject="a", payload={"names": ["two", "three"], "count": 2})
+    running.run(str(job.pk))
+    assert done == [{"names": ["one", "two", "three"], "count": 2, "kept": True}]
+
+
+@pytest.mark.django_db
+def test_job_that_gives_way_leaves_its_work_to_the_later_one(handle: Any) -> None:
+    def fail(job: RunningJob) -> None:
+        job_enqueue(name=name, subject="a", payload={"names": ["later"]})
+        raise ValueError
+
+    name = handle(fail)
+    running.run(str(job_enqueue(name=name, subject="a", payload={"names": ["first"]}).pk))
+    assert Job.objects.get(state=State.QUEUED).payload == {"names": ["first", "later"]}
+
+
+@pytest.mark.database
+@committed
+def test_waiting_job_is_not_taken_before_it_can_see_what_it_was_asked_for(handle: Any) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("has one writer at a time anyway")
+    seen: list[int] = []
+    name = handle(lambda job: seen.append(AuditEvent.objects.filter(action="written").count()))
+    job = job_enqueue(name=name, subject="a")
+    worker = threading.Thread(target=lambda: (running.run(str(job.pk)), connections.close_all()))
+
+    def waits_or_is_done() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return bool(cursor.fetchone()[0]) or not worker.is_alive()
+
+    with transaction.atomic():
+        AuditEvent.objects.create(actor="system", action="written", subject="a")
+        assert job_enqueue(name=name, subject="a") == job
+        worker.start()
+        wait_until(waits_or_is_done, "the worker has come as far as it can")
+    worker.join()
+    assert seen == [1]
 
 
 @pytest.mark.django_db
@@ -288,6 +334,75 @@ def test_handler_that_lost_its_lease_stops_and_leaves_the_row(handle: Any) -> No
     job.refresh_from_db()
     assert after == []
     assert (job.state, job.error) == (State.RUNNING, "")
+
+
+@pytest.mark.django_db
+def test_what_is_written_under_a_lost_lease_is_undone(noted: Any) -> None:
+    slow = running.claim(str(noted.enqueue().pk))
+    assert slow
+    with slow.fenced():
+        AuditEvent.objects.create(actor="system", action="in time", subject="a")
+    Job.objects.filter(pk=slow.id).update(lease_token=uuid.uuid4())
+    with pytest.raises(LeaseLost), slow.fenced():
+        AuditEvent.objects.create(actor="system", action="too late", subject="a")
+    assert list(AuditEvent.objects.values_list("action", flat=True)) == ["in time"]
+
+
+@pytest.mark.database
+@committed
+def test_nobody_takes_a_job_over_while_its_holder_writes(noted: Any) -> None:
+    """The lease runs out in the middle of the transaction: the sweep waits for its end, and it was in time."""
+    job = noted.enqueue()
+    holder = running.claim(str(job.pk))
+    assert holder
+    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    released: list[int] = []
+    sweep = threading.Thread(
+        target=lambda: (released.append(jobs_release_expired()), connections.close_all())
+    )
+    with holder.fenced():
+        sweep.start()
+        AuditEvent.objects.create(actor="system", action="written", subject="a")
+    sweep.join()
+    job.refresh_from_db()
+    assert (released, job.state, job.lease_token) == ([0], State.RUNNING, holder.token)
+
+
+@pytest.mark.django_db
+def test_subject_of_a_dead_worker_is_free_without_waiting_for_the_sweep(noted: Any) -> None:
+    dead = noted.enqueue()
+    died(dead)
+    running.run(str(noted.enqueue().pk))
+    dead.refresh_from_db()
+    assert (noted.subjects, dead.state) == (["a"], State.SUPERSEDED)
+
+
+@pytest.mark.django_db
+def test_the_database_itself_lets_one_job_run_for_a_subject(noted: Any) -> None:
+    assert running.claim(str(noted.enqueue().pk))
+    later = noted.enqueue()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Job.objects.filter(pk=later.pk).update(state=State.RUNNING)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_interrupted_job_is_given_back_at_once(handle: Any, stop: type[BaseException]) -> None:
+    interruptions = [stop(), stop(), stop(), stop()]
+
+    def work(job: RunningJob) -> None:
+        if interruptions:
+            raise interruptions.pop()
+
+    job = job_enqueue(name=handle(work), subject="a")
+    for _ in range(4):
+        with pytest.raises(stop):
+            running.run(str(job.pk))
+        job.refresh_from_db()
+        assert (job.state, job.attempts, job.lease_token) == (State.QUEUED, 0, None)
+    running.run(str(job.pk))
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (State.DONE, 1)
 
 
 @committed
