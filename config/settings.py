@@ -169,7 +169,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "operations.sweep",
         "schedule": SWEEP_SECONDS,
-        "options": {"priority": 0, "queue": "bulk"},
+        # One that a busy worker has not come to before the next would only be done twice.
+        "options": {"priority": 0, "queue": "bulk", "expires": SWEEP_SECONDS},
     },
 }
 

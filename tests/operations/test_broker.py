@@ -8,13 +8,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from celery import current_app
+from celery.beat import Scheduler
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
@@ -100,7 +101,7 @@ def test_sweep_announces_what_was_lost_and_only_that(queues: None, noted: Any) -
         "done": ({"announced_at": None, "state": Job.State.DONE}, False, False),
         "of another queue": ({"announced_at": None, "queue": "media"}, False, False),
     }
-    for waiting, column in ((0, 1), (5, 2)):
+    for waiting, column in ((0, 1), (2, 2)):
         Job.objects.all().delete()
         for subject, (changes, *_) in cases.items():
             noted.enqueue(subject, **changes)
@@ -110,6 +111,35 @@ def test_sweep_announces_what_was_lost_and_only_that(queues: None, noted: Any) -
         ids = [arguments[0] for arguments in messages()]
         assert {Job.objects.get(pk=pk).subject for pk in ids} == expected
         assert len(ids) == len(expected)
+
+
+def test_sweep_repeats_nothing_while_every_job_has_its_message(queues: None, noted: Any) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    for number in range(4):
+        noted.enqueue(str(number), announced_at=long_ago)
+    assert jobs_broker.depth("bulk") == 4
+    for _ in range(3):
+        housekeeping.sweep()
+    assert jobs_broker.depth("bulk") == 4
+    noted.enqueue("lost", announced_at=None)
+    messages()
+    for number in range(4):
+        jobs_broker.send("operations.run_job", [str(number)], queue="bulk", priority=3)
+    housekeeping.sweep()
+    assert [str(Job.objects.get(subject="lost").pk)] in messages()
+
+
+def test_sweep_that_a_busy_worker_does_not_come_to_is_dropped_for_the_next(
+    queues: None, settings: Any
+) -> None:
+    beat = Scheduler(app=current_app, lazy=True)
+    beat.setup_schedule()
+    beat.apply_entry(beat.schedule["sweep"])
+    with current_app.connection_for_read() as connection, connection.SimpleQueue("bulk") as simple:
+        message = simple.get_nowait()
+        message.ack()
+    until = datetime.fromisoformat(message.headers["expires"])
+    assert until <= timezone.now() + timedelta(seconds=settings.SWEEP_SECONDS)
 
 
 def test_second_sweep_right_after_announces_nothing(queues: None, noted: Any) -> None:
