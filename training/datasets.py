@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from operations.problems import Problem
 from .models import DatasetItem, DatasetVersion, ModelVersion, Split, SplitAssignment
 
 _FREEZE_ATTEMPTS = 10
+_WATCHED_CROPS = 200
 
 
 def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
@@ -176,17 +177,28 @@ def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
     return version.items.select_related("photo", "smiley").order_by("photo_id")
 
 
-def dataset_pack(*, version: DatasetVersion, size: int, out: Path) -> None:
-    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`."""
+def dataset_pack(
+    *, version: DatasetVersion, size: int, out: Path, watch: Callable[[], None] = lambda: None
+) -> None:
+    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`.
+
+    `watch` is called every few hundred crops; when it raises, nothing is left there.
+    """
     from labeling.crops import crop_read
     from ml.data.manifest import write_packed
+
+    def images(crops: Iterable[str]) -> Iterator[Any]:
+        for number, crop in enumerate(crops):
+            if number % _WATCHED_CROPS == 0:
+                watch()
+            yield crop_read(crop, size)
 
     while True:
         items = _items_with_crops(version)
         try:
             write_packed(
                 out,
-                images=(crop_read(crop, size) for _, crop in items),
+                images=images(crop for _, crop in items),
                 labels=[item.smiley.slug for item, _ in items],
                 persons=[str(item.photo.participant_id) for item, _ in items],
                 splits=[item.split for item, _ in items],

@@ -1,6 +1,7 @@
 """What training does when the rooms below announce something, and the jobs it has."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.dispatch import receiver
@@ -9,12 +10,13 @@ from collector.models import PhotoQuerySet
 from collector.signals import photos_withdrawn
 from labeling.models import Face
 from labeling.signals import face_found
-from operations.jobs.registry import job_handler
+from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
 from .datasets import dataset_revise, photos_leave_datasets
+from .execution import run_execute, runs_tidy
 from .models import ModelVersion, Task
 
 
@@ -54,6 +56,9 @@ def _mask(job: RunningJob) -> None:
 
 @job_handler("training.train", queue="train", time_limit=None)
 def _train(job: RunningJob) -> None:
-    from .runs import run_execute
-
     run_execute(job=job)
+
+
+@housekeeping("training.tidy_runs", every=timedelta(seconds=30))
+def _tidy_runs() -> None:
+    runs_tidy()

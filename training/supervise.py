@@ -2,16 +2,20 @@
 
 import ctypes
 import json
+import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 
 _LOG_TAIL = 4000
+_WATCH_SECONDS = 2
+_CHUNK = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
@@ -19,11 +23,18 @@ class TrainingFailed(Exception):
     """The training process ended with an error; the message is the end of what it printed."""
 
 
-def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str, Any]], None]) -> None:
+def ml_command(
+    arguments: list[str],
+    *,
+    log: Path,
+    on_record: Callable[[dict[str, Any]], None],
+    watch: Callable[[], None] = lambda: None,
+) -> None:
     """Run `python -m ml …` and hand over each JSON line it prints. Its standard error goes to `log`.
 
     The process dies with its supervisor: nobody would listen to it, and the job is taken up again from the
-    last checkpoint. Raises TrainingFailed. When `on_record` raises, the process is ended.
+    last checkpoint. `watch` is called every few seconds, however long nothing is printed. Raises TrainingFailed.
+    When `on_record` or `watch` raises, the process is ended.
     """
     with log.open("ab") as stderr:
         process = subprocess.Popen(
@@ -33,10 +44,13 @@ def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str
             stderr=stderr,
             stdin=subprocess.DEVNULL,
             preexec_fn=_die_with_parent,
+            bufsize=0,
         )
         try:
-            for record in _records(process):
-                on_record(record)
+            for line in _lines(process.stdout, watch):
+                record = json.loads(line, parse_constant=_refuse_constant)
+                if isinstance(record, dict):
+                    on_record(record)
             code = process.wait()
         finally:
             process.kill()
@@ -47,12 +61,25 @@ def ml_command(arguments: list[str], *, log: Path, on_record: Callable[[dict[str
         raise TrainingFailed(log.read_text(errors="replace")[-_LOG_TAIL:] or f"It ended with status {code}.")
 
 
-def _records(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        record = json.loads(line, parse_constant=_refuse_constant)
-        if isinstance(record, dict):
-            yield record
+def _lines(pipe: IO[bytes] | None, watch: Callable[[], None]) -> Iterator[bytes]:
+    """The lines of an unbuffered pipe, with a look at `watch` whenever _WATCH_SECONDS have passed."""
+    assert pipe is not None
+    due = time.monotonic() + _WATCH_SECONDS
+    begun = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if time.monotonic() >= due:
+                watch()
+                due = time.monotonic() + _WATCH_SECONDS
+            if not selector.select(due - time.monotonic()):
+                continue
+            if not (chunk := pipe.read(_CHUNK)):
+                break
+            *lines, begun = (begun + chunk).split(b"\n")
+            yield from lines
+    if begun:
+        yield begun
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,5 +1,7 @@
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,5 +51,19 @@ def register(tmp_path: Path) -> Callable[..., ModelVersion]:
         run = TrainingRun.objects.create(version=version, created_by="system", photos=left)
         metrics = {"classes": ["grin", "tongue"], "accuracy": 0.9, "macro_f1": 0.9, "per_class": {}}
         return model_register(run=run, artifact=folder, metrics=metrics)
+
+    return make
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, settings: Any) -> Callable[[str], Path]:
+    """A program `python -m ml` of the test's own, in whose place the real one is started. Returns its log."""
+
+    def make(program: str) -> Path:
+        (tmp_path / "ml").mkdir()
+        (tmp_path / "ml" / "__init__.py").touch()
+        (tmp_path / "ml" / "__main__.py").write_text(textwrap.dedent(program))
+        settings.BASE_DIR = tmp_path
+        return tmp_path / "log.txt"
 
     return make

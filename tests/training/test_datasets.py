@@ -320,6 +320,18 @@ def test_crop_that_goes_while_it_is_packed_is_left_out(
     assert str(last.photo_id) not in ids
 
 
+def test_packing_that_is_stopped_leaves_nothing(people: list[Photo], tmp_path: Path) -> None:
+    class NotNeededAnyMore(Exception):
+        pass
+
+    def stop() -> None:
+        raise NotNeededAnyMore
+
+    with pytest.raises(NotNeededAnyMore):
+        dataset_pack(version=freeze(), size=48, out=tmp_path / "packs" / "pack", watch=stop)
+    assert list((tmp_path / "packs").iterdir()) == []
+
+
 def test_latest_is_the_newest_version(people: list[Photo], accepted: Accepted) -> None:
     with pytest.raises(Problem) as refusal:
         dataset_latest()

@@ -1,10 +1,5 @@
 """Runs and models: asked for once, one serves, and no training outlives its supervisor."""
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Callable
 from io import StringIO
@@ -17,16 +12,12 @@ from django.db import IntegrityError, connections, transaction
 
 from collector.models import Photo
 from collector.services import photo_withdraw
-from operations.jobs import running
-from operations.jobs.running import RunningJob
-from operations.models import AuditEvent, Job
+from operations.models import AuditEvent
 from operations.problems import Problem
-from tests.conftest import ROOT, wait_until
 from training.artifacts import artifact_fetch
 from training.datasets import dataset_freeze
 from training.models import DatasetVersion, ModelVersion, TrainingRun
-from training.runs import model_promote, run_execute, run_request
-from training.supervise import TrainingFailed, ml_command
+from training.runs import model_promote, run_request
 
 Register = Callable[..., ModelVersion]
 ASKED: dict[str, Any] = {
@@ -65,16 +56,6 @@ def test_architecture_that_there_is_not_is_refused(version: DatasetVersion) -> N
     assert refusal.value.code == "architecture_unknown"
     assert "garage_cnn" in refusal.value.detail
     assert not TrainingRun.objects.exists()
-
-
-def test_finished_run_is_not_done_again(version: DatasetVersion) -> None:
-    run, job = run_request(**ASKED, version=version, actor="system")
-    TrainingRun.objects.filter(pk=run.pk).update(state=TrainingRun.State.DONE)
-    claimed = running.claim(str(job.pk))
-    assert isinstance(claimed, RunningJob)
-    run_execute(job=claimed)
-    run.refresh_from_db()
-    assert (run.state, run.history) == (TrainingRun.State.DONE, [])
 
 
 # --- models
@@ -206,120 +187,3 @@ def test_artifact_is_fetched_once_and_checked(
     with pytest.raises(ValueError, match="not the file that was registered"):
         artifact_fetch(other)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing half-fetched stays"
-
-
-# --- the training process
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, settings: Any) -> Callable[[str], Path]:
-    """A program `python -m ml` of the test's own, in whose place the real one is started. Returns its log."""
-
-    def make(program: str) -> Path:
-        (tmp_path / "ml").mkdir()
-        (tmp_path / "ml" / "__init__.py").touch()
-        (tmp_path / "ml" / "__main__.py").write_text(textwrap.dedent(program))
-        settings.BASE_DIR = tmp_path
-        return tmp_path / "log.txt"
-
-    return make
-
-
-def test_records_come_as_they_are_printed(stand_in: Callable[[str], Path]) -> None:
-    log = stand_in(
-        """
-        import json, sys
-        for epoch in (1, 2):
-            print(json.dumps({"event": "epoch", "epoch": epoch}), flush=True)
-        print(json.dumps(sys.argv[1:]))
-        print("a word to the log", file=sys.stderr)
-        """
-    )
-    records: list[dict[str, Any]] = []
-    ml_command(["train", "smiley"], log=log, on_record=records.append)
-    assert [record["epoch"] for record in records] == [1, 2]
-    assert "a word to the log" in log.read_text()
-
-
-def test_failed_training_says_how_it_ended(stand_in: Callable[[str], Path]) -> None:
-    log = stand_in("import sys; sys.exit('the loss is not a number')")
-    with pytest.raises(TrainingFailed, match="the loss is not a number"):
-        ml_command(["train"], log=log, on_record=lambda record: None)
-
-
-def test_failed_training_is_refused_and_cleared_up(
-    version: DatasetVersion, stand_in: Callable[[str], Path], settings: Any, tmp_path: Path
-) -> None:
-    stand_in("import sys; sys.exit('the loss is not a number')")
-    settings.DATA_DIR = tmp_path / "data"
-    run, job = run_request(**ASKED, version=version, actor="system", here=True)
-    running.run(str(job.pk))
-    run.refresh_from_db()
-    job.refresh_from_db()
-    assert (run.state, job.state) == (TrainingRun.State.FAILED, Job.State.QUARANTINED)
-    assert "the loss is not a number" in run.error
-    assert "the loss is not a number" in job.error
-    assert not list((tmp_path / "data" / "runs").iterdir()), "nothing packed outlives its run"
-
-
-def test_training_ends_when_nobody_listens(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
-    log = stand_in(
-        """
-        import json, os, time
-        print(json.dumps({"pid": os.getpid()}), flush=True)
-        time.sleep(600)
-        """
-    )
-    pids: list[int] = []
-
-    class LeaseLost(Exception):
-        pass
-
-    def lose(record: dict[str, Any]) -> None:
-        pids.append(record["pid"])
-        raise LeaseLost
-
-    with pytest.raises(LeaseLost):
-        ml_command(["train"], log=log, on_record=lose)
-    assert gone(pids[0])
-
-
-def test_training_dies_with_its_supervisor(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
-    """A real supervisor, killed by SIGKILL, and a training that would go on for ten minutes."""
-    log = stand_in(
-        """
-        import os, pathlib, time
-        pathlib.Path("pid.aside").write_text(str(os.getpid()))
-        os.rename("pid.aside", "pid")
-        time.sleep(600)
-        """
-    )
-    supervisor_program = f"""
-        import pathlib
-        import django
-        django.setup()
-        from django.conf import settings
-        from training.supervise import ml_command
-        settings.BASE_DIR = pathlib.Path({str(tmp_path)!r})
-        ml_command(["train"], log=pathlib.Path({str(log)!r}), on_record=print)
-    """
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    supervisor = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(supervisor_program)], cwd=ROOT, env=environment
-    )
-    try:
-        wait_until((tmp_path / "pid").exists, "the training runs")
-        training = int((tmp_path / "pid").read_text())
-        assert not gone(training)
-    finally:
-        supervisor.send_signal(signal.SIGKILL)
-        supervisor.wait(10)
-    wait_until(lambda: gone(training), "the training has ended", seconds=5)
-
-
-def gone(pid: int) -> bool:
-    """Ended; a zombie that nobody has waited for yet counts."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True

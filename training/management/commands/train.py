@@ -1,6 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -10,6 +11,8 @@ from operations.problems import Problem
 from training.datasets import dataset_latest
 from training.models import DatasetVersion, Task, TrainingRun
 from training.runs import run_request
+
+_HELD = "Somebody trains this run already. If they were killed, give this command again in"
 
 
 class Command(BaseCommand):
@@ -32,12 +35,18 @@ class Command(BaseCommand):
             run, job = run_request(**asked, version=version, actor="system", here=True)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
-        with tqdm(total=run.epochs, unit=" epochs") as bar:
-            running.run(str(job.pk), on_progress=lambda done, total, text: _show(bar, done, text))
+        try:
+            with tqdm(total=run.epochs, unit=" epochs") as bar:
+                running.run(str(job.pk), on_progress=lambda done, total, text: _show(bar, done, text))
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. The run waits for a train worker, or for this command to be given again.",
+                returncode=130,
+            ) from None
         run.refresh_from_db()
         if run.state != TrainingRun.State.DONE:
             job = Job.objects.get(pk=job.pk)
-            raise CommandError(run.error or job.error or f"A worker holds this run already ({job.state}).")
+            raise CommandError(run.error or job.error or f"{_HELD} {settings.JOB_LEASE_SECONDS} seconds.")
         self._report(run)
 
     def _report(self, run: TrainingRun) -> None:

@@ -1,0 +1,146 @@
+"""Doing a run: pack, train, evaluate, register. Everything it writes is written under its job's lease."""
+
+import logging
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from operations.jobs.running import JobRefused, LeaseLost, RunningJob
+from operations.models import Job
+
+from .datasets import dataset_pack
+from .models import Task, TrainingRun
+from .run_folders import folder_open, folder_remove, folders_tidy
+from .runs import CROP_SIZES, UNFINISHED, model_register
+from .supervise import TrainingFailed, ml_command
+
+logger = logging.getLogger(__name__)
+
+
+class ItemsWithdrawn(Exception):
+    """Something that the run learns from was withdrawn: it has to begin anew without it."""
+
+
+def run_execute(*, job: RunningJob) -> None:
+    """Pack, train, evaluate and register one run. Taken up from the last checkpoint after a kill; begun anew when
+    something it learns from is withdrawn meanwhile. A failed run whose job is tried again is done again.
+
+    Raises JobRefused when the training itself failed: the same data would only fail again.
+    """
+    run = TrainingRun.objects.select_related("version").get(pk=uuid.UUID(job.subject))
+    folders_tidy()
+    if run.state == TrainingRun.State.DONE:
+        return  # it was killed between that and the end of its job
+    folder = folder_open(job)
+    try:
+        _execute(run, folder, job)
+    except LeaseLost:
+        raise  # somebody else goes on with it
+    except BaseException as fault:
+        last = isinstance(fault, Exception) and job.attempt >= settings.JOB_ATTEMPTS
+        if not (last or isinstance(fault, TrainingFailed)):
+            _leave(run, job, TrainingRun.State.WAITING, repr(fault))
+            raise
+        _leave(run, job, TrainingRun.State.FAILED, str(fault) or repr(fault))
+        folder_remove(folder)
+        if isinstance(fault, TrainingFailed):
+            raise JobRefused(str(fault)) from fault
+        raise
+    folder_remove(folder)
+
+
+def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
+    metrics = None
+    while metrics is None:
+        left = run.version.items.count()
+        if run.photos != left:
+            # Neither checkpoints nor a finished model may know what was withdrawn since.
+            shutil.rmtree(folder / "artifact", ignore_errors=True)
+        with job.fenced():
+            TrainingRun.objects.filter(pk=run.pk).update(
+                state=TrainingRun.State.RUNNING,
+                started_at=run.started_at or timezone.now(),
+                finished_at=None,
+                error="",
+                photos=left,
+            )
+        run.refresh_from_db()
+        try:
+            metrics = _train_and_evaluate(run, folder, job)
+        except ItemsWithdrawn:
+            logger.info("A training begins anew without what was withdrawn", extra={"run": str(run.pk)})
+    model_register(run=run, artifact=folder / "artifact", metrics=metrics, job=job)
+
+
+def _leave(run: TrainingRun, job: RunningJob, state: str, error: str) -> None:
+    with job.fenced():
+        ended = timezone.now() if state == TrainingRun.State.FAILED else None
+        TrainingRun.objects.filter(pk=run.pk).update(state=state, error=error, finished_at=ended)
+
+
+def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict[str, Any]:
+    pack, artifact, log = folder / "pack", folder / "artifact", folder / "log.txt"
+
+    def watch() -> None:
+        job.heartbeat()
+        if run.version.items.count() != run.photos:
+            raise ItemsWithdrawn
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        if record.get("event") != "epoch":
+            return
+        earlier = [past for past in run.history if past["epoch"] < record["epoch"]]
+        run.history = [*earlier, {key: value for key, value in record.items() if key != "event"}]
+        with job.fenced():
+            TrainingRun.objects.filter(pk=run.pk).update(history=run.history)
+        job.progress(record["epoch"], run.epochs, f"epoch {record['epoch']} of {run.epochs}")
+
+    results: list[dict[str, Any]] = []
+    train = [
+        "train",
+        run.task,
+        "--data",
+        str(pack),
+        "--architecture",
+        run.architecture,
+        "--out",
+        str(artifact),
+    ]
+    train += ["--epochs", str(run.epochs), "--max-seconds", str(run.max_seconds), "--seed", str(run.seed)]
+    evaluate = ["evaluate", "--model", str(artifact), "--data", str(pack)]
+    evaluate += ["--confusion-matrix", str(artifact / "confusion.png")]
+    try:
+        # Packed anew in each attempt: what was withdrawn since an interrupted one must not come back.
+        job.progress(0, run.epochs, "packing")
+        dataset_pack(version=run.version, size=CROP_SIZES[Task(run.task)], out=pack, watch=watch)
+        ml_command([*train, "--json"], log=log, on_record=on_epoch, watch=watch)
+        job.progress(run.epochs, run.epochs, "evaluating on people it never saw")
+        ml_command([*evaluate, "--json"], log=log, on_record=results.append, watch=watch)
+    finally:
+        shutil.rmtree(pack, ignore_errors=True)
+    return results[-1]
+
+
+def runs_tidy() -> None:
+    """Fail the runs that nobody will do any more, and remove what attempts that are over have left on this disk."""
+    for run_id in TrainingRun.objects.filter(state__in=UNFINISHED).values_list("pk", flat=True):
+        _fail_if_forsaken(run_id)
+    folders_tidy()
+
+
+@transaction.atomic
+def _fail_if_forsaken(run_id: uuid.UUID) -> None:
+    # Locked while we look at its job: one that is being finished is not finished behind our back.
+    run = TrainingRun.objects.select_for_update().filter(pk=run_id, state__in=UNFINISHED).first()
+    jobs = Job.objects.filter(kind="training.train", subject=str(run_id))
+    if run is None or jobs.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists():
+        return
+    last = jobs.order_by("-created_at").first()
+    run.state, run.finished_at = TrainingRun.State.FAILED, timezone.now()
+    run.error = last.error if last and last.error else "Its job is gone."
+    run.save(update_fields=["state", "finished_at", "error"])
