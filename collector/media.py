@@ -15,15 +15,18 @@ from .models import Photo
 def photo_visible_to(request: HttpRequest, photo_id: uuid.UUID) -> Photo:
     """The photo, if this visitor is its owner or staff who may see photos; Http404 else.
 
-    404 and not 403, so that nobody learns which ids exist. Looks of staff go to the audit log.
+    404 and not 403, so that nobody learns which ids exist. Looks of staff go to the audit log. A hidden photo is
+    shown to those alone who decide what becomes of it: not even to its owner, for it may be one that must not be given
+    to anybody.
     """
     photo = Photo.objects.filter(pk=photo_id).first()
     if photo is None:
         raise Http404
+    hidden = photo.state == Photo.State.HIDDEN
     participant = participants.current(request)
-    if participant is not None and participant.pk == photo.participant_id:
+    if not hidden and participant is not None and participant.pk == photo.participant_id:
         return photo
-    if request.user.has_perm("collector.view_photo"):
+    if request.user.has_perm("collector.handle_hidden" if hidden else "collector.see_pictures"):
         audit_record(actor=actor_of(request), action="photo_viewed", subject=f"photo:{photo.pk}")
         return photo
     raise Http404

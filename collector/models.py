@@ -184,6 +184,8 @@ class Photo(models.Model):
         NO_FACE = "no_face", _("we could not find a face")
         ACCEPTED = "accepted", _("accepted, thank you")
         REJECTED = "rejected", _("not used")
+        # Until a manager has seen to it nobody else sees it, its owner included.
+        HIDDEN = "hidden", _("not used and not shown")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="photos")
@@ -218,6 +220,10 @@ class Photo(models.Model):
     objects = PhotoQuerySet.as_manager()
 
     class Meta:
+        permissions = [
+            ("see_pictures", "Can see the pictures of photos that are to be reviewed"),
+            ("handle_hidden", "Can see hidden photos, and decide what becomes of them"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["participant", "client_id"], name="photo_client_id_once"),
             models.CheckConstraint(

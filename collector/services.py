@@ -35,7 +35,7 @@ from .models import (
     Tombstone,
 )
 from .selectors import consent_in_force, consent_text_current
-from .signals import participant_withdrawn, photo_submitted, photos_withdrawn
+from .signals import participant_withdrawn, photo_state_changed, photo_submitted, photos_withdrawn
 
 _BATCH = 500
 
@@ -211,23 +211,29 @@ def _quota_reached() -> Problem:
     )
 
 
+@transaction.atomic
 def photo_processed(*, photo: Photo, face_found: bool) -> bool:
     """Record that the detectors have seen the photo. False when they already had, or when it is gone."""
     now_in = Photo.State.IN_REVIEW if face_found else Photo.State.NO_FACE
     first = Photo.objects.filter(pk=photo.pk, processed_at=None).update(processed_at=timezone.now())
     if first:
         Photo.objects.filter(pk=photo.pk, state=Photo.State.RECEIVED).update(state=now_in)
+        photo_state_changed.send(sender=Photo, photo=photo)
     return bool(first)
 
 
 @transaction.atomic
-def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool = False) -> None:
-    """Record on the photo what was decided about it: accepted as a smiley, rejected, or open again."""
+def photo_decided(
+    *, photo: Photo, accepted_as: Smiley | None, open_again: bool = False, hidden: bool = False
+) -> None:
+    """Record on the photo what was decided about it: accepted as a smiley, rejected, hidden, or open again."""
     current = Photo.objects.select_for_update().get(pk=photo.pk)
     before, after = current.accepted_as_id, accepted_as.pk if accepted_as else None
     smileys_lock({before, after})
     if accepted_as is not None:
         state = Photo.State.ACCEPTED
+    elif hidden:
+        state = Photo.State.HIDDEN
     elif open_again:
         state = Photo.State.IN_REVIEW if current.processed_at else Photo.State.RECEIVED
     else:
@@ -238,6 +244,7 @@ def photo_decided(*, photo: Photo, accepted_as: Smiley | None, open_again: bool 
             others = Photo.objects.filter(participant=current.participant_id, accepted_as=smiley_id)
             new_person = not others.exclude(pk=photo.pk).exists()
             accepted_add(smiley_id, photos=by, people=by * new_person)
+    photo_state_changed.send(sender=Photo, photo=photo)
 
 
 @transaction.atomic

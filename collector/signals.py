@@ -6,3 +6,4 @@ from django.dispatch import Signal
 photo_submitted = Signal()  # photo
 photos_withdrawn = Signal()  # photos: a query set of one participant's, all locked; sent before the rows go
 participant_withdrawn = Signal()  # participant; sent after its photos went
+photo_state_changed = Signal()  # photo: what it is now is in the database, and perhaps not in this object
