@@ -62,6 +62,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 # Review and training
 REVIEW_QUORUM = env.int("REVIEW_QUORUM", default=2)
+REVIEW_GOLD_PERCENT = env.int("REVIEW_GOLD_PERCENT", default=3)
+REVIEW_RECHECK_PERCENT = env.int("REVIEW_RECHECK_PERCENT", default=3)
+REVIEW_GRID_CHECK_PERCENT = env.int("REVIEW_GRID_CHECK_PERCENT", default=5)
 QUALITY_THRESHOLDS = env.json("QUALITY_THRESHOLDS", default={})  # of ml.faces.quality.Thresholds, by name
 MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
 

@@ -18,6 +18,7 @@ from operations.jobs.running import JobRefused
 
 from .duplicates import photo_compare
 from .models import CROP_SIZE, Analysis, Face, KeypointSet
+from .queue import entry_refresh
 from .signals import face_found
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
         )
         for row, face in zip(faces, analysis.faces, strict=True)
     )
+    entry_refresh(photo=locked)  # it waits for reviewers since it was processed, and now there are flags
     if not faces:
         return None
     face_found.send(sender=Face, face=faces[0])

@@ -17,9 +17,19 @@ class LabelingConfig(AppConfig):
 def _grant_roles(**kwargs: Any) -> None:
     from operations.roles import MANAGER, REVIEWER, role_grant
 
-    reviewing = ["labeling.view_review", "labeling.add_review", "collector.view_photo"]
+    reviewing = ["labeling.add_review", "collector.see_pictures"]
     role_grant(role=REVIEWER, permissions=reviewing)
+    managed = ("goldphoto", "smileyqueue")
     role_grant(
         role=MANAGER,
-        permissions=[*reviewing, "labeling.view_face", "labeling.view_decision", "labeling.add_maskedface"],
+        permissions=[
+            *reviewing,
+            "collector.view_photo",
+            "collector.handle_hidden",
+            *(f"labeling.view_{model}" for model in ("face", "decision", "review", *managed)),
+            "labeling.add_maskedface",
+            "labeling.add_goldphoto",
+            "labeling.delete_goldphoto",
+            "labeling.change_smileyqueue",
+        ],
     )

@@ -1,6 +1,7 @@
 """The use cases of labeling by people: reviews, decisions, imported labels."""
 
-from django.conf import settings
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -10,9 +11,15 @@ from collector.services import photo_decided
 from operations.audit import audit_record
 from operations.problems import Problem
 
-from .decisions import Ballot, Outcome, decide
-from .models import Decision, Review
+from .checks import check_done, check_of, check_return, check_schedule
+from .claims import LEASE
+from .decisions import Outcome, count, decide
+from .models import Check, Decision, QueueEntry, Review
+from .queue import entry_refresh, queue_of
 from .signals import decision_changed
+
+UNDO = timedelta(hours=1)
+_LONGEST = 3600.0  # seconds; beyond, somebody went away and left the page open
 
 
 @transaction.atomic
@@ -24,14 +31,18 @@ def review_record(
     smiley: Smiley | None = None,
     reason: str = "",
     own: Participant | None = None,
+    mode: str = Review.Mode.SINGLE,
+    seconds: float | None = None,
 ) -> Review:
     """Record a verdict and what the photo's reviews now add up to.
 
-    Raises Problem: photo_gone, photo_decided, own_photo, reviewed_before, verdict_incomplete.
+    A photo that waits gets a review that counts; a decided one only what this reviewer was handed it for: a recheck,
+    a check of the grid, or gold. `own` is the participant whose cookie is in the reviewer's browser.
+
+    Raises Problem: photo_gone, photo_hidden, photo_decided, photo_claimed, own_photo, reviewed_before,
+    verdict_incomplete.
     """
     current = _lock(photo)
-    if not Photo.objects.awaiting_review().filter(pk=current.pk).exists():
-        raise Problem("photo_decided", "This photo was decided meanwhile: go on with the next.", status=409)
     if own is not None and own.pk == current.participant_id:
         raise Problem(
             "own_photo", "This photo was sent from this browser: somebody else has to judge it.", status=409
@@ -40,21 +51,98 @@ def review_record(
         verdict == Review.Verdict.REJECT
     ) != bool(reason):
         raise Problem("verdict_incomplete", "Another smiley needs its name, and a rejection its reason.")
+    check = _check_asked(current, reviewer)
     try:
         with transaction.atomic():
             review = Review.objects.create(
-                photo=current, reviewer=reviewer, verdict=verdict, smiley=smiley, reason=reason
+                photo=current,
+                reviewer=reviewer,
+                kind=check.kind if check else Review.Kind.DECIDE,
+                mode=mode,
+                verdict=verdict,
+                smiley=smiley,
+                reason=reason,
+                seconds=None if seconds is None else min(max(seconds, 0.0), _LONGEST),
             )
     except IntegrityError:
-        raise Problem("reviewed_before", "You have reviewed this photo already.", status=409) from None
-    audit_record(
-        actor=f"staff:{reviewer.get_username()}",
-        action="photo_reviewed",
-        subject=f"photo:{photo.pk}",
-        verdict=verdict,
-    )
+        raise _reviewed_before() from None
+    _audit(reviewer, "photo_reviewed", current, verdict=verdict, kind=review.kind)
+    if check is not None:
+        check_done(check)
+    elif mode == Review.Mode.GRID and verdict == Review.Verdict.MATCH:
+        check_schedule(review=review, kind=Review.Kind.GRID_CHECK)
     decision_update(photo=current)
+    QueueEntry.objects.filter(photo=current, claimed_by=reviewer).update(claimed_by=None, claimed_until=None)
     return review
+
+
+def _check_asked(photo: Photo, reviewer: User) -> Check | None:
+    """None when the photo waits for a review that counts, else what the reviewer was handed it for. Raises Problem."""
+    if photo.state == Photo.State.HIDDEN:
+        raise Problem(
+            "photo_hidden",
+            "Somebody called this photo indecent or under age: a manager looks after it. Go on with the next.",
+            status=409,
+        )
+    if Photo.objects.awaiting_review().filter(pk=photo.pk).exists():
+        held = QueueEntry.objects.held().filter(photo=photo, claimed_by__isnull=False)
+        if held.exclude(claimed_by=reviewer).exists():
+            raise Problem(
+                "photo_claimed", "Somebody else is looking at this photo: go on with the next.", status=409
+            )
+        return None
+    check = check_of(photo, reviewer)
+    if check is None:
+        if photo.reviews.counting().filter(reviewer=reviewer).exists():
+            raise _reviewed_before()
+        raise Problem("photo_decided", "This photo was decided meanwhile: go on with the next.", status=409)
+    return check
+
+
+@transaction.atomic
+def review_undo(*, review: Review, reviewer: User) -> Photo:
+    """Take one's own verdict back; the photo is handed to the same reviewer again. Returns the photo.
+
+    Raises Problem: review_unknown, undo_too_late.
+    """
+    photo = _lock(review.photo)
+    mine = Review.objects.standing().filter(pk=review.pk, reviewer=reviewer)
+    current = mine.select_related("photo").first()
+    if current is None:
+        raise Problem(
+            "review_unknown", "There is no such verdict of yours, or it is undone already.", status=404
+        )
+    if current.created_at < timezone.now() - UNDO:
+        raise Problem("undo_too_late", "This verdict is more than an hour old: ask a manager.", status=409)
+    mine.update(set_aside_at=timezone.now())
+    Check.objects.filter(photo=photo, reviewer=reviewer, kind=Review.Kind.GRID_CHECK).delete()
+    _audit(reviewer, "review_undone", photo, verdict=current.verdict, kind=current.kind)
+    decision_update(photo=photo)
+    until = timezone.now() + LEASE
+    if current.kind == Review.Kind.DECIDE:
+        free = QueueEntry.objects.free().filter(photo=photo)
+        free.update(claimed_by=reviewer, claimed_until=until)
+    else:
+        check_return(review=current, until=until)
+    photo.refresh_from_db()
+    return photo
+
+
+@transaction.atomic
+def photo_reopen(*, photo: Photo, reviewer: User) -> Decision:
+    """Let a photo be judged anew by anybody. What was said is set aside and stays as history; so does the decision
+    that an import brought along. A hidden photo is seen again.
+
+    Raises Problem: photo_gone.
+    """
+    current = _lock(photo)
+    voiced = current.reviews.standing()
+    for review in voiced:
+        if review.kind == Review.Kind.DECIDE or review.hides:
+            Review.objects.filter(pk=review.pk).update(set_aside_at=timezone.now())
+    Decision.objects.update_or_create(photo=current, defaults={"reopened_at": timezone.now()})
+    _audit(reviewer, "photo_reopened", current, state=current.state)
+    return decision_update(photo=current)
 
 
 @transaction.atomic
@@ -68,21 +156,30 @@ def label_import(*, photo: Photo, smiley: Smiley) -> Decision:
 @transaction.atomic
 def decision_update(*, photo: Photo) -> Decision:
     """Bring a photo's decision in line with its reviews, and tell everybody when it changed."""
+    rule = queue_of(photo.smiley).rule
     decision = Decision.objects.select_related("imported_as").get_or_create(photo=photo)[0]
-    reviews = photo.reviews.filter(kind=Review.Kind.DECIDE).select_related("smiley")
-    outcome = decide(
-        photo.smiley.slug,
-        [Ballot(review.verdict, review.smiley.slug if review.smiley else None) for review in reviews],
-        quorum=settings.REVIEW_QUORUM,
-    )
-    if outcome.state == Decision.Outcome.OPEN and decision.imported_as is not None:
+    reviews = list(photo.reviews.standing().select_related("smiley", "reviewer"))
+    ballots = [review.ballot for review in reviews]
+    outcome, tally = decide(photo.smiley.slug, ballots, rule), count(photo.smiley.slug, ballots)
+    decision.votes, decision.ballots, decision.by_reviews = tally.votes, tally.ballots, tally.satisfies(rule)
+    if outcome.state == Decision.Outcome.OPEN and decision.imported_as and not decision.reopened_at:
         outcome = Outcome(Decision.Outcome.ACCEPTED, decision.imported_as.slug)
     smiley = Smiley.objects.get(slug=outcome.smiley) if outcome.smiley else None
     if (decision.outcome, decision.smiley_id) == (outcome.state, smiley.pk if smiley else None):
+        decision.save()
+        entry_refresh(photo=photo)
         return decision
     decision.outcome, decision.smiley, decision.changed_at = outcome.state, smiley, timezone.now()
     decision.save()
-    photo_decided(photo=photo, accepted_as=smiley, open_again=outcome.state == Decision.Outcome.OPEN)
+    if decision.by_reviews and tally.ballots == 1:
+        alone = next(review for review in reviews if review.kind == Review.Kind.DECIDE)
+        check_schedule(review=alone, kind=Review.Kind.RECHECK)
+    photo_decided(
+        photo=photo,
+        accepted_as=smiley,
+        open_again=outcome.state == Decision.Outcome.OPEN,
+        hidden=outcome.state == Decision.Outcome.HIDDEN,
+    )
     decision_changed.send(sender=Decision, photo=photo, decision=decision)
     return decision
 
@@ -92,3 +189,12 @@ def _lock(photo: Photo) -> Photo:
         return Photo.objects.select_for_update(of=("self",)).select_related("smiley").get(pk=photo.pk)
     except Photo.DoesNotExist:
         raise Problem("photo_gone", "This photo was withdrawn: go on with the next.", status=404) from None
+
+
+def _reviewed_before() -> Problem:
+    return Problem("reviewed_before", "You have reviewed this photo already.", status=409)
+
+
+def _audit(reviewer: User, action: str, photo: Photo, **details: object) -> None:
+    actor = f"staff:{reviewer.get_username()}"
+    audit_record(actor=actor, action=action, subject=f"photo:{photo.pk}", **details)

@@ -4,3 +4,4 @@ from django.dispatch import Signal
 
 face_found = Signal()  # face: the subject of a photo, with its crop
 decision_changed = Signal()  # photo, decision
+photo_queued = Signal()  # photo: it waits for reviewers from now on, for the first time or again

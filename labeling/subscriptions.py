@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from collector.files import erase_orphans, files_erase
 from collector.models import Photo, PhotoQuerySet
-from collector.signals import photo_submitted, photos_withdrawn
+from collector.signals import photo_state_changed, photo_submitted, photos_withdrawn
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
 from .models import Analysis, Face, MaskedFace
+from .queue import queue_follow, queues_weigh_anew
 
 _COMPARED_A_ROUND = 300  # seconds of work: other rounds wait for this one
 
@@ -27,6 +28,11 @@ def _queue_analysis(photo: Photo, **kwargs: Any) -> None:
     # A volunteer looks at the screen for the answer; a thousand imported pictures can wait behind them.
     priority = Job.Priority.BACKLOG if photo.import_batch_id else Job.Priority.WAITED_FOR
     job_enqueue(name="labeling.analyse_photo", subject=str(photo.pk), priority=priority)
+
+
+@receiver(photo_state_changed)
+def _follow(photo: Photo, **kwargs: Any) -> None:
+    queue_follow(photo=photo)
 
 
 @receiver(photos_withdrawn)
@@ -61,6 +67,19 @@ def _compare_photos() -> None:
     waiting = Analysis.objects.filter(compared=False, analysed_at__lt=since).order_by("analysed_at")
     for photo_id in list(waiting.values_list("pk", flat=True)[:_COMPARED_A_ROUND]):
         photo_compare(photo_id=photo_id)
+
+
+@job_handler("labeling.decide_anew", queue="bulk", time_limit=3600)
+def _decide_anew(job: RunningJob) -> None:
+    from .rules import decisions_anew
+
+    if decisions_anew(slug=job.subject, report=job.progress):
+        job_enqueue(name="labeling.decide_anew", subject=job.subject)
+
+
+@housekeeping("labeling.weigh_queue", every=timedelta(hours=1))
+def _weigh_queue() -> None:
+    queues_weigh_anew()
 
 
 @housekeeping("labeling.erase_orphans", every=timedelta(hours=1))

@@ -72,7 +72,7 @@ EXPECTED: dict[str, Row] = {
     "GET photos/<uuid:photo_id>/image/": OWNER_AND_STAFF,
     "GET faces/<uuid:face_id>/crop/": OWNER_AND_STAFF,
     "GET masks/<uuid:masked_id>/<str:part>/": OWNER_AND_STAFF,
-    "GET admin/photos/<uuid:photo_id>/overlay.svg": STAFF,
+    "GET admin/photos/<uuid:photo_id>/overlay.svg": MANAGERS,
     "GET admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 405, 405, 405),
     "POST admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 403, 302, 302),
     "GET admin/review/": STAFF,
@@ -107,7 +107,14 @@ EXPECTED: dict[str, Row] = {
     "GET admin/jsi18n/": STAFF,
     "GET admin/r/<path:content_type_id>/<path:object_id>/": STAFF_NOT_FOUND,
     "GET admin/auth/user/<id>/password/": SUPERUSERS,
-    "GET admin/^(?P<app_label>auth|axes|operations|collector|labeling|training)/$": STAFF,  # of collector
+    "GET admin/^(?P<app_label>auth|axes|operations|collector|labeling|training)/$": (
+        302,
+        302,
+        302,
+        404,
+        200,
+        200,
+    ),  # of collector
     "GET admin/(?P<url>.*)$": STAFF_NOT_FOUND,
 }
 
@@ -121,12 +128,12 @@ MODELS: dict[str, tuple[Row, Row, Row]] = {
     "operations/job": (SUPERUSERS, NO_STAFF, NO_STAFF),
     "operations/auditevent": (SUPERUSERS, NO_STAFF, NO_STAFF),
     "collector/smiley": (SUPERUSERS, SUPERUSERS, SUPERUSERS),
-    "collector/photo": (STAFF, NO_STAFF, NO_STAFF),
+    "collector/photo": (MANAGERS, NO_STAFF, NO_STAFF),
     "collector/consenttext": (SUPERUSERS, NO_STAFF, NO_STAFF),
     "collector/importbatch": (SUPERUSERS, NO_STAFF, NO_STAFF),
     "collector/tombstone": (SUPERUSERS, NO_STAFF, NO_STAFF),
     "labeling/face": (MANAGERS, NO_STAFF, NO_STAFF),
-    "labeling/review": (STAFF, NO_STAFF, NO_STAFF),
+    "labeling/review": (MANAGERS, NO_STAFF, NO_STAFF),
     "labeling/decision": (MANAGERS, NO_STAFF, NO_STAFF),
     "training/datasetversion": (MANAGERS, NO_STAFF, NO_STAFF),
     "training/trainingrun": (MANAGERS, MANAGERS, NO_STAFF),

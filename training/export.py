@@ -49,8 +49,12 @@ def _written(participant: Participant) -> Iterator[bytes]:
 def _photo(archive: zipfile.ZipFile, sink: "_Sink", photo: Photo) -> Iterator[bytes]:
     """A folder for each photo: its picture, what was made of it, and what is known."""
     folder = f"photos/{photo.created_at:%Y-%m-%d} {photo.smiley.slug} {photo.pk}"
-    yield from _file(archive, sink, f"{folder}/photo.jpg", photo.file)
-    for number, face in enumerate(photo.faces.all(), start=1):
+    shown = (
+        photo.state != Photo.State.HIDDEN
+    )  # such a photo is given to nobody until a manager has seen to it
+    if shown:
+        yield from _file(archive, sink, f"{folder}/photo.jpg", photo.file)
+    for number, face in enumerate(photo.faces.all() if shown else (), start=1):
         if face.crop:
             yield from _file(archive, sink, f"{folder}/face-{number}.jpg", face.crop)
         for masked in face.masked.all():
@@ -161,6 +165,7 @@ def _facts(photo: Photo) -> dict[str, Any]:
                 "smiley": review.smiley.slug if review.smiley else None,
                 "reason": review.reason or None,
                 "at": review.created_at,
+                "set_aside_at": review.set_aside_at,
             }
             for review in photo.reviews.all()
         ],
@@ -205,7 +210,8 @@ def _face(face: Face) -> dict[str, Any]:
 
 def _decision(decision: Decision) -> dict[str, Any]:
     smiley = decision.smiley.slug if decision.smiley else None
-    return {"outcome": decision.outcome, "smiley": smiley, "at": decision.changed_at}
+    counted = {name: getattr(decision, name) for name in ("votes", "ballots", "by_reviews", "reopened_at")}
+    return {"outcome": decision.outcome, "smiley": smiley, **counted, "at": decision.changed_at}
 
 
 def _item(item: DatasetItem) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from collector.models import Smiley
+from collector.models import Photo, Smiley
 from labeling.models import Face
+from labeling.queue import opinion_record
 
 from .artifacts import artifact_fetch
 from .models import ModelVersion, Prediction, Task
@@ -35,7 +36,7 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
     # The face may have been withdrawn while we looked: then there is nothing to hang a prediction on.
     if not Face.objects.filter(pk=face_id).exists():
         return None
-    return Prediction.objects.update_or_create(
+    prediction = Prediction.objects.update_or_create(
         face=face,
         model=model,
         defaults={
@@ -44,6 +45,22 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
             "distribution": distribution,
         },
     )[0]
+    opinion_tell(face.photo)
+    return prediction
+
+
+def opinion_tell(photo: Photo) -> None:
+    """Tell the review queue what the active model says of the photo, if it has said anything."""
+    made = Prediction.objects.filter(
+        face__photo=photo,
+        face__is_subject=True,
+        model__task=Task.SMILEY,
+        model__state=ModelVersion.State.ACTIVE,
+    )
+    prediction = made.select_related("smiley").first()
+    if prediction is not None:
+        prompt_share = prediction.distribution.get(photo.smiley.slug, 0.0)
+        opinion_record(photo=photo, smiley=prediction.smiley, prompt_share=prompt_share)
 
 
 @lru_cache(maxsize=2)

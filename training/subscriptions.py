@@ -1,15 +1,18 @@
 """What training does when the rooms below announce something, and the jobs it has."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.dispatch import receiver
 
-from collector.models import PhotoQuerySet
+from collector.models import Photo, PhotoQuerySet
 from collector.signals import photos_withdrawn
+from labeling.filters import queue_filter
 from labeling.models import Face
-from labeling.signals import face_found
+from labeling.signals import face_found, photo_queued
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
@@ -25,6 +28,20 @@ def _queue_prediction(face: Face, **kwargs: Any) -> None:
     if ModelVersion.objects.active(Task.SMILEY) is not None:
         priority = Job.Priority.BACKLOG if face.photo.import_batch_id else Job.Priority.WAITED_FOR
         job_enqueue(name="training.predict", subject=str(face.pk), priority=priority)
+
+
+@receiver(photo_queued)
+def _tell_opinion(photo: Photo, **kwargs: Any) -> None:
+    from .predictions import opinion_tell
+
+    opinion_tell(photo)
+
+
+@queue_filter("dataset")
+def _in_dataset(value: str) -> Q:
+    if not re.fullmatch(r"[0-9]{1,6}", value):
+        raise ValueError("A data set is named by its number.")
+    return Q(photo__datasetitem__version=int(value))
 
 
 @receiver(photos_withdrawn)

@@ -1,13 +1,12 @@
-"""What detectors and people say of a photo."""
+"""What detectors say of a photo, and what is made of its face."""
 
 import uuid
 from datetime import datetime
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from collector.models import Photo, Smiley
+from collector.models import Photo
 
 CROP_SIZE = 256
 BANDS = 5
@@ -153,85 +152,6 @@ class KeypointSet(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} keypoints of {self.face_id}"
-
-
-class Review(models.Model):
-    """One reviewer's verdict on one photo."""
-
-    class Kind(models.TextChoices):
-        DECIDE = "decide"
-        RECHECK = "recheck", "recheck: never counts towards the decision"
-
-    class Verdict(models.TextChoices):
-        MATCH = "match", "matches the prompt"
-        OTHER = "other", "is another smiley"
-        UNCLEAR = "unclear", "unclear"
-        REJECT = "reject", "reject"
-
-    class Reason(models.TextChoices):
-        NO_FACE = "no_face", "no face"
-        NOT_ALONE = "not_alone", "not the person alone"
-        NOT_TRYING = "not_trying", "not trying"
-        INDECENT = "indecent", "indecent"
-        BAD_QUALITY = "bad_quality", "bad quality"
-        UNDER_AGE = "under_age", "under age"
-        OTHER = "other", "another reason"
-
-    photo = models.ForeignKey(Photo, models.CASCADE, related_name="reviews")
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
-    kind = models.CharField(max_length=7, choices=Kind, default=Kind.DECIDE)
-    verdict = models.CharField(max_length=7, choices=Verdict)
-    smiley = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True)
-    reason = models.CharField(max_length=11, choices=Reason, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["photo", "reviewer", "kind"], name="review_once_a_kind"),
-            models.CheckConstraint(
-                condition=models.Q(verdict="other", smiley__isnull=False)
-                | (~models.Q(verdict="other") & models.Q(smiley__isnull=True)),
-                name="review_other_names_smiley",
-            ),
-            models.CheckConstraint(
-                condition=(models.Q(verdict="reject") & ~models.Q(reason=""))
-                | (~models.Q(verdict="reject") & models.Q(reason="")),
-                name="review_reject_names_reason",
-            ),
-        ]
-        indexes = [models.Index(fields=["reviewer", "-created_at"], name="review_mine")]
-
-    def __str__(self) -> str:
-        return f"{self.verdict} by {self.reviewer_id}"
-
-
-class Decision(models.Model):
-    """What the reviews of a photo add up to, or the label it was imported with while they add up to nothing."""
-
-    class Outcome(models.TextChoices):
-        OPEN = "open"
-        ACCEPTED = "accepted"
-        REJECTED = "rejected"
-
-    photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
-    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.OPEN)
-    smiley = models.ForeignKey(Smiley, models.PROTECT, null=True, blank=True, related_name="decisions")
-    imported_as = models.ForeignKey(
-        Smiley, models.PROTECT, null=True, blank=True, related_name="imported_decisions"
-    )
-    changed_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(outcome="accepted", smiley__isnull=False)
-                | (~models.Q(outcome="accepted") & models.Q(smiley__isnull=True)),
-                name="decision_accepted_names_smiley",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.outcome} {self.smiley_id or ''}".strip()
 
 
 class MaskedFace(models.Model):
