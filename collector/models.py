@@ -153,26 +153,27 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def unprocessed(self) -> "PhotoQuerySet":
         return self.filter(processed_at=None)
 
+    def allowed_for_training(self) -> "PhotoQuerySet":
+        """By consent, or by the import's legal basis."""
+        return self.filter(models.Q(import_batch__isnull=False) | _allowed(Scope.TRAIN))
+
     def trainable(self) -> "PhotoQuerySet":
-        """Accepted, and allowed by the consent in force or by the import's legal basis."""
-        return self.accepted().filter(models.Q(import_batch__isnull=False) | _allowed("train"))
+        return self.accepted().allowed_for_training()
 
     def examples(self) -> "PhotoQuerySet":
-        """Accepted, and allowed to be shown by the consent it was given under *and* by the one in force."""
-        return self.accepted().filter(_allowed("show_as_example"), consent__show_as_example=True)
+        return self.accepted().filter(_allowed(Scope.SHOW_AS_EXAMPLE))
 
     def since(self, moment: datetime) -> "PhotoQuerySet":
         return self.filter(created_at__gte=moment)
 
 
-def _allowed(scope: str) -> models.Exists:
-    """Whether the newest consent of the photo's own participant has the scope."""
-    # Inside the subquery `participant` is the consent's; the outer condition ties that to the photo's.
-    newest = Consent.objects.filter(participant=models.OuterRef("participant")).order_by("-agreed_at", "-pk")
-    in_force = Consent.objects.filter(
-        participant=models.OuterRef("participant"), pk=models.Subquery(newest.values("pk")[:1])
+def _allowed(scope: Scope) -> models.Q:
+    """Whether the consent a photo was given under has the scope, and every later one of its participant, too:
+    narrowing binds all photos, widening later ones."""
+    lacking = Consent.objects.filter(
+        participant=models.OuterRef("participant"), pk__gte=models.OuterRef("consent"), **{scope: False}
     )
-    return models.Exists(in_force.filter(**{scope: True}))
+    return models.Q(consent__isnull=False) & ~models.Q(models.Exists(lacking))
 
 
 class Photo(models.Model):

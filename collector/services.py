@@ -35,7 +35,13 @@ from .models import (
     Tombstone,
 )
 from .selectors import consent_in_force, consent_text_current
-from .signals import participant_withdrawn, photo_state_changed, photo_submitted, photos_withdrawn
+from .signals import (
+    consent_revoked,
+    participant_withdrawn,
+    photo_state_changed,
+    photo_submitted,
+    photos_withdrawn,
+)
 
 _BATCH = 500
 
@@ -59,11 +65,7 @@ def consent_give(
     if not age_affirmed and scopes:
         age = _("You have to be at least %(age)d years old.") % {"age": settings.MINIMUM_AGE}
         raise Problem("age_required", age)
-    return Consent.objects.create(
-        participant=participant or Participant.objects.create(),
-        text=text,
-        **{scope: scope in scopes for scope in Scope.values},
-    )
+    return _consent_write(participant or Participant.objects.create(), text, scopes)
 
 
 @transaction.atomic
@@ -83,9 +85,16 @@ def consent_change(*, participant: Participant, scope: str, allowed: bool) -> Co
         scopes = {*current.scopes, scope}
         return consent_give(participant=participant, text=current.text, scopes=scopes, age_affirmed=True)
     left = set() if scope == Scope.TRAIN else set(current.scopes) - {scope}
-    return Consent.objects.create(
-        participant=participant, text=current.text, **{name: name in left for name in Scope.values}
+    return _consent_write(participant, current.text, left)
+
+
+def _consent_write(participant: Participant, text: ConsentText, scopes: Collection[str]) -> Consent:
+    consent = Consent.objects.create(
+        participant=participant, text=text, **{scope: scope in scopes for scope in Scope.values}
     )
+    if not consent.train:
+        consent_revoked.send(sender=Consent, participant=participant)
+    return consent
 
 
 def consent_required() -> Problem:
@@ -281,7 +290,9 @@ def _withdraw(photos: PhotoQuerySet, actor: str) -> int:
     accepted = Counter(photo.accepted_as_id for photo in locked if photo.accepted_as_id is not None)
     smileys_lock(accepted)
     subjects = [f"photo:{photo.pk}" for photo in locked]
-    Tombstone.objects.bulk_create((Tombstone(photo_id=photo.pk) for photo in locked), batch_size=_BATCH)
+    # There is one already of a photo that left the data sets when its consent was revoked.
+    stones = (Tombstone(photo_id=photo.pk) for photo in locked)
+    Tombstone.objects.bulk_create(stones, batch_size=_BATCH, ignore_conflicts=True)
     photos_withdrawn.send(sender=Photo, photos=photos)
     files_erase(subject=subjects[0], names=[photo.file for photo in locked])
     audit_record_each(actor=actor, action="photo_withdrawn", subjects=subjects)

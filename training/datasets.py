@@ -129,7 +129,8 @@ def _counts(pairs: Any) -> dict[str, dict[str, int]]:
 
 
 def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
-    """Withdrawn photos leave their versions, which get a revision; models that learned from them become stale."""
+    """Photos that are withdrawn, or whose consent is revoked, leave their versions, which get a revision. Their
+    tombstones say which; models that learned from them become stale."""
     items = DatasetItem.objects.filter(photo__in=photos)
     numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     for photo_id, number in items.order_by("version_id").values_list("photo_id", "version_id"):
@@ -140,7 +141,13 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     # Locked against a model that is being registered from one of these versions at this moment.
     list(DatasetVersion.objects.select_for_update().filter(pk__in=touched).order_by("pk"))
     stones = [Tombstone(pk=photo_id, dataset_versions=each) for photo_id, each in numbers.items()]
-    Tombstone.objects.bulk_update(stones, ["dataset_versions"], batch_size=500)
+    Tombstone.objects.bulk_create(
+        stones,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["photo_id"],
+        update_fields=["dataset_versions"],
+    )
     items.delete()
     learned = ModelVersion.objects.filter(run__version__in=touched, stale_since=None)
     locked = learned.select_for_update(of=("self",)).order_by("pk")
@@ -174,7 +181,9 @@ def dataset_revise(*, number: int) -> DatasetVersion:
 
 
 def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
-    return version.items.select_related("photo", "smiley").order_by("photo_id")
+    """What is left of a version, and may be learned from."""
+    allowed = version.items.filter(photo__in=Photo.objects.allowed_for_training())
+    return allowed.select_related("photo", "smiley").order_by("photo_id")
 
 
 def dataset_pack(

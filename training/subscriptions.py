@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Q
 from django.dispatch import receiver
 
-from collector.models import Photo, PhotoQuerySet
-from collector.signals import photos_withdrawn
+from collector.models import Participant, Photo, PhotoQuerySet
+from collector.signals import consent_revoked, photos_withdrawn
 from labeling.filters import queue_filter
 from labeling.models import Face
 from labeling.signals import face_found, photo_queued
@@ -47,6 +47,11 @@ def _in_dataset(value: str) -> Q:
 @receiver(photos_withdrawn)
 def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
     photos_leave_datasets(photos=photos)
+
+
+@receiver(consent_revoked)
+def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
+    photos_leave_datasets(photos=Photo.objects.filter(participant=participant, import_batch=None))
 
 
 @job_handler("training.predict", queue="media", time_limit=60)

@@ -166,8 +166,20 @@ def test_revoking_ends_every_use_and_keeps_the_way_back(photo: Photo, participan
     assert not Photo.objects.examples().exists()
     assert not Photo.objects.trainable().exists()
     assert list(photos_of(participant)) == [photo], "it is still theirs to see and to take back"
-    give(participant, *ALL)
-    assert list(Photo.objects.trainable()) == [photo]
+
+
+def test_agreeing_again_holds_for_later_photos_only(
+    photo: Photo, participant: Participant, smiley: Smiley
+) -> None:
+    accepted(photo)
+    give(participant, age_affirmed=False)
+    again = give(participant, *ALL)
+    assert not Photo.objects.trainable().exists()
+    assert not Photo.objects.examples().exists()
+    later = Photo.objects.get(pk=photo.pk)
+    later.pk, later.client_id, later.consent = uuid.uuid4(), uuid.uuid4(), again
+    later.save(force_insert=True)
+    assert list(Photo.objects.trainable()) == list(Photo.objects.examples()) == [later]
 
 
 def test_revoking_through_the_api(browser: Browser, participant: Participant) -> None:
