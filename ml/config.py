@@ -33,6 +33,7 @@ class TrainConfig:
         least_rate: what it never goes below.
         stop_patience: epochs without a better result on the validation people before the run ends.
         max_seconds: stop after the epoch that passes this; counts training only. None: no limit.
+        clock: what counts them: "wall", or "cpu", the process's own, which is fairer on a machine that is shared.
         seed: of the weights, the order, the augmentation and, for data that is not packed, the division by
             person.
         augment: train on random views.
@@ -62,6 +63,7 @@ class TrainConfig:
     least_rate: float = 0.0
     stop_patience: int = 30
     max_seconds: float | None = None
+    clock: str = "wall"
     seed: int = 0
     augment: bool = True
     views: str = "plain"
@@ -98,6 +100,8 @@ class TrainConfig:
             raise ConfigError(f"seed has to be 0 or more, not {self.seed}.")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule has to be one of {', '.join(SCHEDULES)}, not {self.schedule}.")
+        if self.clock not in ("wall", "cpu"):
+            raise ConfigError(f"clock has to be wall or cpu, not {self.clock}.")
         if self.size is not None and self.size < 16:
             raise ConfigError(f"size has to be at least 16, not {self.size}.")
         if self.filters is not None and self.kernels is not None and len(self.filters) != len(self.kernels):

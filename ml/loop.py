@@ -133,9 +133,14 @@ class Run:
     def _notice(self, message: str) -> None:
         self.report({"event": "notice", "message": message})
 
+    @property
+    def _spent(self) -> float:
+        """Seconds of training, by the config's clock."""
+        return self.progress.cpu_seconds if self.config.clock == "cpu" else self.progress.seconds
+
     def _over(self) -> bool:
         progress, config = self.progress, self.config
-        out_of_time = config.max_seconds is not None and progress.seconds >= config.max_seconds
+        out_of_time = config.max_seconds is not None and self._spent >= config.max_seconds
         no_better = progress.epoch - progress.best_epoch >= config.stop_patience
         return progress.epoch >= config.epochs or out_of_time or no_better
 
@@ -183,12 +188,13 @@ class Run:
 
         order = shuffled(self.task.train, seed=self.config.seed, epoch=epoch)
         batches = Batches(self.task, order, batch_size=self.progress.batch_size)
-        began = time.monotonic()
+        clock = time.process_time if self.config.clock == "cpu" else time.monotonic
+        began = clock()
 
         def before_step(batch: int, logs: object = None) -> None:
             if self.config.schedule == "cosine":
                 learner.optimizer.learning_rate = self._cosine(
-                    (epoch - 1 + batch / len(batches)) / self.config.epochs, time.monotonic() - began
+                    (epoch - 1 + batch / len(batches)) / self.config.epochs, clock() - began
                 )
 
         def after_step(batch: int, logs: Mapping[str, float]) -> None:
@@ -213,7 +219,7 @@ class Run:
         """From the full rate to nothing; the end is where epochs or seconds end, whichever is first."""
         config = self.config
         if config.max_seconds is not None:
-            share = max(share, (self.progress.seconds + elapsed) / config.max_seconds)
+            share = max(share, (self._spent + elapsed) / config.max_seconds)
         sunk = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
         return max(config.learning_rate * sunk, config.least_rate, 1e-7)
 

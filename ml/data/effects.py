@@ -54,7 +54,8 @@ def tones(images: Any, contrast: Any, lift: Any, *, about: Any = None) -> Any:
         about: [N, 1, 1, 1] instead of the mean.
     """
     mean = ops.mean(images, axis=(1, 2, 3), keepdims=True) if about is None else about
-    return (images - mean) * _wide(contrast) + mean + _wide(lift)
+    factor = _wide(contrast)
+    return images * factor + (mean * (1.0 - factor) + _wide(lift))  # two passes over the pixels
 
 
 def colour(images: Any, gains: Any, saturation: Any) -> Any:
@@ -92,19 +93,18 @@ def jpeg(images: Any, quality: Any) -> Any:
 
     Every channel by the table for brightness, without subsampling of colours. The side has to be a multiple of 8.
     """
-    quality = ops.reshape(quality, (-1, 1, 1, 1, 1, 1))
+    quality = ops.reshape(quality, (-1, 1, 1))
     scale = ops.where(quality < 50, 5000.0 / ops.maximum(quality, 1.0), 200.0 - 2.0 * quality)
-    table = ops.transpose(
-        ops.clip(ops.floor((ops.reshape(JPEG_TABLE, (1, 1, 1, 1, 8, 8)) * scale + 50.0) / 100.0), 1.0, 255.0),
-        (0, 1, 4, 2, 5, 3),
-    )
+    table = ops.reshape(ops.convert_to_tensor(JPEG_TABLE), (1, 64, 1))
+    table = ops.clip(ops.floor((table * scale + 50.0) / 100.0), 1.0, 255.0)
     _, height, width, channels = images.shape
+    down, across = height // 8, width // 8
     dct = ops.convert_to_tensor(DCT)
-    # [N, blocks down, 8, blocks across, 8, C]
-    blocks = ops.reshape(images - 128.0, (-1, height // 8, 8, width // 8, 8, channels))
-    waves = ops.einsum("ui,nbicjk,vj->nbucvk", dct, blocks, dct)
-    waves = ops.round(waves / table) * table
-    back = ops.einsum("ui,nbucvk,vj->nbicjk", dct, waves, dct)
+    blocks = ops.reshape(images - 128.0, (-1, down, 8, across, 8, channels))
+    waves = ops.einsum("ui,nbicjk,vj->nuvbck", dct, blocks, dct)
+    waves = ops.round(ops.reshape(waves, (-1, 64, down * across * channels)) / table) * table
+    waves = ops.reshape(waves, (-1, 8, 8, down, across, channels))
+    back = ops.einsum("ui,nuvbck,vj->nbicjk", dct, waves, dct)
     lossy = ops.reshape(back, (-1, height, width, channels)) + 128.0
     return ops.where(ops.reshape(quality, (-1, 1, 1, 1)) > 100, images, lossy)
 
@@ -133,17 +133,20 @@ def cover(images: Any, points: Any, fill: Any, chosen: Any) -> Any:
     side = images.shape[1]
     right_eye, left_eye = points[:, _EYES[1]], points[:, _EYES[0]]
     mouth = ops.mean(ops.take(points, list(_MOUTH), axis=1), axis=1)
-    nose = points[:, _NOSE]
     across = left_eye - right_eye
     eyes = ops.sqrt(ops.sum(across * across, axis=1, keepdims=True) + 1e-6)
     across = across / eyes
     down = ops.stack([-across[:, 1], across[:, 0]], axis=1)
-    middle = (nose + mouth) / 2 + 0.15 * eyes * down
+    middle = (points[:, _NOSE] + mouth) / 2 + 0.15 * eyes * down
+
+    def flat(column: Any) -> Any:
+        return ops.reshape(column, (-1, 1, 1))
+
     place = ops.arange(side, dtype="float32")
-    x = place[None, None, :] - ops.reshape(middle[:, 0], (-1, 1, 1))
-    y = place[None, :, None] - ops.reshape(middle[:, 1], (-1, 1, 1))
-    along = (x * across[:, 0, None, None] + y * across[:, 1, None, None]) / (0.85 * eyes[:, :, None])
-    upright = (x * down[:, 0, None, None] + y * down[:, 1, None, None]) / (0.70 * eyes[:, :, None])
+    x = ops.reshape(place, (1, 1, -1)) - flat(middle[:, 0])
+    y = ops.reshape(place, (1, -1, 1)) - flat(middle[:, 1])
+    along = (x * flat(across[:, 0]) + y * flat(across[:, 1])) / flat(0.85 * eyes)
+    upright = (x * flat(down[:, 0]) + y * flat(down[:, 1])) / flat(0.70 * eyes)
     inside = along * along + upright * upright < 1.0  # never so where anything is NaN
-    inside = ops.logical_and(inside, ops.reshape(chosen, (-1, 1, 1)))
-    return ops.where(inside[..., None], _wide(fill), images)
+    inside = ops.logical_and(inside, flat(chosen))
+    return ops.where(ops.expand_dims(inside, -1), _wide(fill), images)
