@@ -50,6 +50,7 @@ VIEWS = {
     "published": Views(degrees=15, scale=0.2, flip=True, contrast=0.3, blur=0.5),
     # As published for unet_resnet: mirror images and colours, the same for both pictures of a pair.
     "mirror": Views(flip=True, contrast=0.5, brightness=0.1, saturation=0.5),
+    "paired": Views(degrees=10, scale=0.1, shift=0.04, flip=True, contrast=0.25, brightness=0.12, colour=0.08),
     "moved": Views(degrees=20, scale=0.2, shear=0.08, shift=0.08, flip=True, contrast=0.35, brightness=0.15),
     "full": Views(
         degrees=20, scale=0.2, shear=0.08, shift=0.08, tilt=0.08, flip=True, contrast=0.35, brightness=0.15,

@@ -29,6 +29,20 @@ def residual(x: Any, filters: int, *, name: str, stride: int = 1) -> Any:
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([short, y]))
 
 
+def trunk(x: Any, *, stride: int) -> tuple[Any, Any]:
+    """What our networks for points and for smileys have in common: (features at an eighth, at a sixteenth).
+
+    Args:
+        x: [N, S, S, C], standardised.
+        stride: of the first convolution: 2, or 1 for inputs of half the size.
+    """
+    x = convolve(x, 16, 5, name="stem", stride=stride)
+    x = convolve(x, 32, name="down1", stride=2)
+    fine = residual(convolve(x, 48, name="down2", stride=2), 48, name="fine")
+    coarse = residual(convolve(fine, 96, name="down3", stride=2), 96, name="coarse")
+    return fine, coarse
+
+
 def standardised(inputs: Any) -> Any:
     """Each picture less its mean, over its deviation: the light of the room is no feature."""
     x = layers.Rescaling(1 / 255, name="rescale")(inputs)

@@ -42,7 +42,8 @@ class Architecture:
         )
 
 
-_COSINE = {"schedule": "cosine", "epochs": 200, "stop_patience": 200, "ema": 0.99}
+#: What ours have in common.
+_OURS = {"schedule": "cosine", "weight_decay": 1e-4, "ema": 0.97, "flip_test": True, "views": "moved"}
 
 ARCHITECTURES = {
     "garage_cnn": Architecture("smiley", "ml.nets.published:garage_cnn", 48, 3),
@@ -68,13 +69,22 @@ ARCHITECTURES = {
     ),
     "smielfy_points": Architecture(
         "keypoints", "ml.nets.keypoints:smielfy_points", 96, 1,
-        {**_COSINE, "batch_size": 32, "learning_rate": 3e-3, "weight_decay": 1e-4, "loss": "smooth_l1",
-         "views": "full", "flip_test": True},
+        {**_OURS, "epochs": 200, "stop_patience": 200, "batch_size": 16, "learning_rate": 5e-3, "loss": "smooth_l1"},
+    ),
+    "smielfy_faces": Architecture(
+        "smiley", "ml.nets.smiley:smielfy_faces", 48, 3,
+        {**_OURS, "epochs": 100, "stop_patience": 100, "batch_size": 32, "learning_rate": 3e-3, "weight_decay": 1e-3,
+         "label_smoothing": 0.1},
+    ),
+    "smielfy_unmask": Architecture(
+        "unmask", "ml.nets.unmask:smielfy_unmask", 128, 3,
+        {**_OURS, "epochs": 100, "stop_patience": 100, "batch_size": 8, "learning_rate": 2e-3, "loss": "inside",
+         "flip_test": False, "views": "paired"},
     ),
 }  # fmt: skip
 
 #: What is trained when no name is given.
-BEST = {"smiley": "garage_cnn", "keypoints": "smielfy_points", "unmask": "unet_resnet"}
+BEST = {"smiley": "smielfy_faces", "keypoints": "smielfy_points", "unmask": "smielfy_unmask"}
 
 
 def architecture(name: str, task: str) -> Architecture:
