@@ -2,11 +2,14 @@
 
 import hashlib
 import io
+import math
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from django.db import transaction
 from PIL import Image
@@ -18,13 +21,16 @@ from operations.problems import Problem
 from .services import label_import
 
 if TYPE_CHECKING:
-    from ml.video import VideoReader
-    from ml.video_samples import FaceSample, FaceSampler
+    from ml.pictures import Picture
+    from ml.tracks import FaceTrack
+    from ml.video_samples import FaceSample
 
 #: In place of a name: nobody of this track comes in.
 LEAVE_OUT = "."
 #: What a phone's camera gives is no better for being larger, and the intake has its limits.
 LONGEST_SIDE = 2560
+#: Of what the intake refuses so much is told; the rest is counted.
+REFUSALS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,19 @@ class Cast:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video, known by its content: a copy under another name brings nothing in twice."""
+    """A video, known by its content: a copy under another name brings nothing in twice. `name` is what people call it,
+    where that is not its path."""
 
     path: Path
     sha256: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or str(self.path)
+
+    def named(self, sentence: str) -> str:
+        """A sentence about the path as one about what people call it."""
+        return sentence.replace(str(self.path), str(self))
 
     @classmethod
     def at(cls, path: Path) -> "VideoFile":
@@ -73,19 +88,144 @@ class VideoFile:
 class ImportedFace:
     """What became of a face: the photo, or the problem why there is none."""
 
-    track: int
-    frame: int
-    seconds: float
     photo: Photo | None
     new: bool = False
     problem: str = ""
 
 
-def video_faces(reader: "VideoReader", sampler: "FaceSampler") -> Iterator[list["FaceSample"]]:
-    """For each frame that was looked at the faces worth keeping that came with it, mostly none."""
-    from ml.video_samples import sample_faces  # vision libraries are loaded only where a video is looked at
+@dataclass
+class SeenTrack:
+    """Somebody in a video, from when to when in seconds, and how many of the faces worth keeping are theirs."""
 
-    return sample_faces(reader, sampler)
+    number: int
+    first: float
+    last: float
+    photos: int
+
+    @classmethod
+    def of(cls, track: "FaceTrack", photos: int) -> "SeenTrack":
+        return cls(track.number or 0, track.first_seconds, track.last_seconds, photos)
+
+
+@dataclass
+class VideoResult:
+    """What became of the faces of a video.
+
+    `new` came in, `before` were there, `refused` the intake did not take (`refusals` says why, of the first), and
+    `left_out` are those of tracks that do not come in. `tracks` are those that did, by number.
+    """
+
+    new: int = 0
+    before: int = 0
+    refused: int = 0
+    left_out: int = 0
+    refusals: list[str] = field(default_factory=list)
+    tracks: dict[int, SeenTrack] = field(default_factory=dict)
+
+    def seldom_together(self, cast: Cast) -> tuple[int, int] | None:
+        """Two unnamed tracks that are never seen together, and so may be one person."""
+        unnamed = [track for track in self.tracks.values() if not cast.is_named(track.number)]
+        apart = ((a.number, b.number) for a in unnamed for b in unnamed if a.last < b.first)
+        return next(apart, None)
+
+
+class VideoPass:
+    """Once through a video: for each frame that is looked at the faces worth keeping that came with it, mostly none.
+
+    The same file and rate give the same faces. Memory holds a frame. `total` frames are to be expected; `warning` and
+    `dropped` are to be asked at the end. Raises Problem: video_unreadable.
+    """
+
+    def __init__(self, video: VideoFile, *, rate: float) -> None:
+        # Vision libraries are loaded only where a video is looked at.
+        from ml.video import UnreadableVideo, VideoReader
+        from ml.video_faces import FOLLOWING_RATE
+        from ml.video_samples import FaceSampler
+
+        self.video = video
+        self._sampler = FaceSampler(rate)
+        following = max(FOLLOWING_RATE, rate)
+        try:
+            self._reader = VideoReader(video.path, rate=following)
+        except UnreadableVideo as error:
+            raise Problem("video_unreadable", video.named(str(error)), status=422) from error
+        self.total = min(self._reader.announced, math.ceil(self._reader.duration * following)) + 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
+
+    def __iter__(self) -> "Iterator[list[FaceSample]]":
+        from ml.video_samples import sample_faces
+
+        return sample_faces(self._reader, self._sampler)
+
+    @property
+    def warning(self) -> str:
+        """What to tell people when the file ended early, else empty."""
+        return self.video.named(self._reader.warning or "")
+
+    @property
+    def dropped(self) -> str:
+        """What was left out, in words."""
+        counts = self._sampler.sampling.dropped()
+        return ", ".join(f"{count:,} {word}" for word, count in counts.items()) or "nothing"
+
+
+def video_import(
+    frames: "Iterable[list[FaceSample]]",
+    *,
+    batch: ImportBatch,
+    video: VideoFile,
+    cast: Cast,
+    smiley: Smiley,
+    accept: bool,
+) -> VideoResult:
+    """Take in the faces of a video, given by a :class:`VideoPass`. Interrupted and begun again, it goes on.
+
+    Raises Problem: track_renamed, smiley_changed.
+    """
+    result, seen, photos = VideoResult(), {}, Counter[int]()
+    for sample in (sample for samples in frames for sample in samples):
+        if cast.leaves_out(sample):
+            result.left_out += 1
+            continue
+        number = sample.track.number or 0
+        imported = face_import(
+            batch=batch, video=video, sample=sample, cast=cast, smiley=smiley, accept=accept
+        )
+        seen[number] = sample.track
+        if imported.photo is None:
+            result.refused += 1
+            if result.refused <= REFUSALS_TOLD:
+                result.refusals.append(
+                    f"Second {sample.seconds:.1f}, {cast.name(number)}: {imported.problem}"
+                )
+            continue
+        photos[number] += 1
+        result.new += imported.new
+        result.before += not imported.new
+    result.tracks = {number: SeenTrack.of(track, photos[number]) for number, track in seen.items()}
+    return result
+
+
+def video_tracks(
+    frames: "Iterable[list[FaceSample]]", show: "Callable[[int, Picture], None]"
+) -> list[SeenTrack]:
+    """Who is in a video; `show` gets the number and the first picture of each. Nothing comes in."""
+    seen: dict[int, FaceTrack] = {}
+    photos = Counter[int]()
+    for sample in (sample for samples in frames for sample in samples):
+        number = sample.track.number or 0
+        if number not in seen:
+            show(number, sample.image)
+        seen[number] = sample.track
+        photos[number] += 1
+    return [SeenTrack.of(seen[number], photos[number]) for number in sorted(seen)]
 
 
 def face_import(
@@ -103,14 +243,14 @@ def face_import(
     if known is not None and known.participant_id != participant_id:
         raise Problem(
             "track_renamed",
-            f"Track {track} of {video.path} came in before under another name than {cast.name(track)!r}. Withdraw"
+            f"Track {track} of {video} came in before under another name than {cast.name(track)!r}. Withdraw"
             " those photos first, or name it as then.",
             status=409,
         )
     if known is not None and known.smiley_id != smiley.pk:
         raise Problem(
             "smiley_changed",
-            f"{video.path} came in before as {known.smiley.slug}, not as {smiley.slug}: correct that in review.",
+            f"{video} came in before as {known.smiley.slug}, not as {smiley.slug}: correct that in review.",
             status=409,
         )
     data = _jpeg(sample) if known is None else b""
@@ -131,8 +271,8 @@ def face_import(
             if accept:
                 label_import(photo=photo, smiley=smiley)
     except Problem as problem:
-        return ImportedFace(track, sample.frame, sample.seconds, None, problem=str(problem))
-    return ImportedFace(track, sample.frame, sample.seconds, photo, new=new)
+        return ImportedFace(None, problem=str(problem))
+    return ImportedFace(photo, new=new)
 
 
 def _participant_id(batch: ImportBatch, video: VideoFile, cast: Cast, track: int) -> uuid.UUID:

@@ -21,6 +21,9 @@ class JobKind:
     queue: str
     handler: Handler
     time_limit: int | None  # seconds after which the worker's child is killed; None for supervised processes
+    alone: bool = (
+        False  # one at a time, so that a row of long ones leaves the queue's other processes to the rest
+    )
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ _kinds: dict[str, JobKind] = {}
 _housekeeping: dict[str, Housekeeping] = {}
 
 
-def job_handler(name: str, *, queue: str, time_limit: int | None) -> Callable[[Handler], Handler]:
+def job_handler(
+    name: str, *, queue: str, time_limit: int | None, alone: bool = False
+) -> Callable[[Handler], Handler]:
     """Register the decorated function as the handler of jobs of kind `name`."""
 
     def register(handler: Handler) -> Handler:
-        _kinds[name] = JobKind(name, queue, handler, time_limit)
+        _kinds[name] = JobKind(name, queue, handler, time_limit, alone)
         return handler
 
     return register
@@ -57,6 +62,10 @@ def housekeeping(name: str, *, every: timedelta) -> Callable[[Callable[[], None]
 def kind(name: str) -> JobKind:
     """The registered kind; KeyError for one that no room of this installation knows."""
     return _kinds[name]
+
+
+def runs_alone(name: str) -> bool:
+    return name in _kinds and _kinds[name].alone
 
 
 def all_housekeeping() -> list[Housekeeping]:

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from ..models import Job, JobQuerySet
-from .registry import kind
+from .registry import kind, runs_alone
 
 logger = logging.getLogger(__name__)
 OnProgress = Callable[[int, int, str], None]
@@ -113,13 +113,19 @@ def claim(job_id: str, on_progress: OnProgress | None = None) -> RunningJob | No
     """Take a due job, exactly one caller at a time; None when there is nothing to take, or when another job of
     the kind runs for the same subject."""
     candidate = Job.objects.due().filter(pk=job_id).first()
-    if candidate is None:
+    if candidate is None or _has_to_wait(candidate):
         return None
     token = uuid.uuid4()
     taken = _take(job_id, token)
     if taken is None and release_expired(Job.objects.filter(kind=candidate.kind, subject=candidate.subject)):
         taken = _take(job_id, token)
     return RunningJob(Job.objects.get(pk=job_id), token, on_progress) if taken else None
+
+
+def _has_to_wait(job: Job) -> bool:
+    """Whether its kind runs alone and another is running. The sweep announces it again."""
+    running = Job.objects.filter(kind=job.kind, state=Job.State.RUNNING, lease_until__gte=timezone.now())
+    return runs_alone(job.kind) and running.exists()
 
 
 def _take(job_id: str, token: uuid.UUID) -> int | None:

@@ -11,11 +11,9 @@ from PIL import Image
 
 from collector.models import ImportBatch, Participant, Photo, Smiley
 from labeling.imports import batch_open
-from labeling.video_imports import Cast, VideoFile, face_import, video_faces
+from labeling.video_imports import Cast, VideoFile, VideoPass, face_import
 from ml.annotate import GLYPHS
 from ml.faces.analyse import FaceAnalyser
-from ml.video import VideoReader
-from ml.video_samples import FaceSampler
 from operations.models import AuditEvent, Job
 from operations.problems import Problem
 from tests.ml import films
@@ -130,9 +128,8 @@ def test_accepted_as_the_smiley_and_never_an_example(film: Path, db: None, priva
 def test_interrupted_it_goes_on_where_it_stopped(film: Path, db: None, private_folder: Path) -> None:
     video, batch = VideoFile.at(film), batch_open(**WORDS)
     grin = Smiley.objects.get(slug="grin")
-    with VideoReader(film, rate=12) as reader:
-        samples = (s for samples in video_faces(reader, FaceSampler(2.0)) for s in samples)
-        first = next(samples)
+    with VideoPass(video, rate=2.0) as frames:
+        first = next(sample for samples in frames for sample in samples)
         cast = Cast(["Anna", "Ben"])
         done = face_import(batch=batch, video=video, sample=first, cast=cast, smiley=grin, accept=True)
     assert done.new

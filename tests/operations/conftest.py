@@ -41,9 +41,9 @@ def handle() -> Iterator[Callable[[Handler], str]]:
     """Register a function as the handler of a kind of its own; returns the kind's name."""
     names = []
 
-    def register(handler: Handler, queue: str = "bulk") -> str:
+    def register(handler: Handler, queue: str = "bulk", *, alone: bool = False) -> str:
         name = f"tests.{uuid.uuid4().hex[:8]}"
-        job_handler(name, queue=queue, time_limit=60)(handler)
+        job_handler(name, queue=queue, time_limit=60, alone=alone)(handler)
         names.append(name)
         return name
 

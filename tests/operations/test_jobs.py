@@ -151,6 +151,27 @@ def test_while_one_runs_the_next_can_wait_but_not_run(handle: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_of_jobs_that_run_alone_the_next_waits_whatever_its_subject(handle: Any) -> None:
+    seen: list[Any] = []
+
+    def work(job: RunningJob) -> None:
+        if job.subject == "a":
+            other = job_enqueue(name=name, subject="b")
+            running.run(str(other.pk))
+            other.refresh_from_db()
+            seen.append(other)
+            seen.append(other.state)
+
+    name = handle(work, alone=True)
+    running.run(str(job_enqueue(name=name, subject="a").pk))
+    other, state_meanwhile = seen
+    assert state_meanwhile == State.QUEUED
+    running.run(str(other.pk))
+    other.refresh_from_db()
+    assert other.state == State.DONE
+
+
+@pytest.mark.django_db
 def test_job_for_later_is_not_taken_now(noted: Any) -> None:
     job = noted.enqueue(run_after=timezone.now() + timedelta(minutes=1))
     running.run(str(job.pk))

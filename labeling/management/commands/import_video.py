@@ -1,4 +1,3 @@
-import math
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,15 @@ from PIL import Image
 
 from collector.models import Smiley
 from labeling.imports import batch_open
-from labeling.video_imports import LEAVE_OUT, Cast, VideoFile, face_import, video_faces
+from labeling.video_imports import (
+    LEAVE_OUT,
+    Cast,
+    VideoFile,
+    VideoPass,
+    VideoResult,
+    video_import,
+    video_tracks,
+)
 from operations.problems import Problem
 from operations.progress import Track
 
@@ -46,24 +53,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from ml.video import UnreadableVideo, VideoReader
-        from ml.video_faces import FOLLOWING_RATE
-        from ml.video_samples import FaceSampler
-
         smiley = _smiley(options["smiley"])
         cast = Cast([name.strip() for name in options["people"].split(",")], options["person"].strip())
-        sampler = FaceSampler(options["rate"])
-        following = max(FOLLOWING_RATE, options["rate"])
         try:
             video = VideoFile.at(options["file"])
-            with VideoReader(video.path, rate=following) as reader:
-                looked = min(reader.announced, math.ceil(reader.duration * following)) + 1
-                frames = Track(video_faces(reader, sampler), total=looked, unit="frames")
+            with VideoPass(video, rate=options["rate"]) as way:
+                frames = Track(way, total=way.total, unit="frames")
                 if options["preview"]:
                     said = self._preview(frames, options["preview"])
                 else:
                     words = {name: options[name] for name in ("source", "licence", "legal_basis")}
-                    said = self._bring_in(
+                    result = video_import(
                         frames,
                         batch=batch_open(**words),
                         video=video,
@@ -71,59 +71,38 @@ class Command(BaseCommand):
                         smiley=smiley,
                         accept=options["accept"],
                     )
-        except UnreadableVideo as error:
-            raise CommandError(str(error)) from error
+                    said = self._say(result, cast)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
-        if reader.warning:
-            self.stderr.write(f"Warning: {reader.warning}")
-        dropped = ", ".join(f"{count:,} {word}" for word, count in sampler.sampling.dropped().items())
-        self.stdout.write(f"{frames.summary()}: {said} Left out: {dropped or 'nothing'}.")
+        if way.warning:
+            self.stderr.write(f"Warning: {way.warning}")
+        self.stdout.write(f"{frames.summary()}: {said} Left out: {way.dropped}.")
 
-    def _bring_in(self, frames: Track[Any], *, cast: Cast, **what: Any) -> str:
-        new = before = refused = left = 0
-        seen: dict[int, list[float]] = {}
-        for samples in frames:
-            for sample in samples:
-                track = sample.track.number
-                if cast.leaves_out(sample):
-                    left += 1
-                    continue
-                imported = face_import(sample=sample, cast=cast, **what)
-                seen.setdefault(track, [sample.seconds, sample.seconds])[1] = sample.seconds
-                new += imported.new
-                before += imported.photo is not None and not imported.new
-                if imported.photo is None:
-                    refused += 1
-                    self.stderr.write(f"Second {sample.seconds:.1f}, {cast.name(track)}: {imported.problem}")
-        self._say_who(seen, cast)
-        chosen_not = f", {left:,} of somebody else" if left else ""
-        return f"{new:,} photos new, {before:,} there before, {refused:,} refused{chosen_not}."
-
-    def _say_who(self, seen: dict[int, list[float]], cast: Cast) -> None:
-        for track, (first, last) in sorted(seen.items()):
-            self.stdout.write(f"  track {track}: {cast.name(track)}, second {first:.1f} to {last:.1f}")
-        unnamed = [track for track in seen if not cast.is_named(track)]
-        apart = [(a, b) for a in unnamed for b in unnamed if seen[a][1] < seen[b][0]]
-        if apart:
-            one, other = apart[0]
+    def _say(self, result: VideoResult, cast: Cast) -> str:
+        for sentence in result.refusals:
+            self.stderr.write(sentence)
+        for track in sorted(result.tracks.values(), key=lambda track: track.number):
+            name = cast.name(track.number)
+            self.stdout.write(f"  track {track.number}: {name}, second {track.first:.1f} to {track.last:.1f}")
+        if apart := result.seldom_together(cast):
             self.stderr.write(
-                f"Tracks {one} and {other} are never seen together and may be one person, who would then stand on"
-                " both sides of training and test. See --preview, and give them one name with --people."
+                f"Tracks {apart[0]} and {apart[1]} are never seen together and may be one person, who would then"
+                " stand on both sides of training and test. See --preview, and give them one name with --people."
             )
+        chosen_not = f", {result.left_out:,} of somebody else" if result.left_out else ""
+        return f"{result.new:,} photos new, {result.before:,} there before, {result.refused:,} refused{chosen_not}."
 
     def _preview(self, frames: Track[Any], folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        tracks: dict[int, list[float]] = {}
-        for samples in frames:
-            for sample in samples:
-                number = sample.track.number
-                if number not in tracks:
-                    Image.fromarray(sample.image).save(folder / f"track-{number}.jpg", quality=90)
-                tracks.setdefault(number, [sample.seconds, sample.seconds, 0])[1] = sample.seconds
-                tracks[number][2] += 1
-        for number, (first, last, count) in sorted(tracks.items()):
-            self.stdout.write(f"  track {number}: second {first:.1f} to {last:.1f}, {count:,.0f} photos")
+
+        def show(number: int, picture: Any) -> None:
+            Image.fromarray(picture).save(folder / f"track-{number}.jpg", quality=90)
+
+        tracks = video_tracks(frames, show)
+        for track in tracks:
+            self.stdout.write(
+                f"  track {track.number}: second {track.first:.1f} to {track.last:.1f}, {track.photos:,} photos"
+            )
         return f"{len(tracks):,} tracks, one picture of each in {folder}; nothing came in."
 
 
