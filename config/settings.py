@@ -56,6 +56,8 @@ PHOTO_MAX_SIDE = env.int("PHOTO_MAX_SIDE", default=6000)
 DECODE_SECONDS = env.int("DECODE_SECONDS", default=5)
 DECODE_MEGABYTES = env.int("DECODE_MEGABYTES", default=512)
 DECODE_PROCESSES = env.int("DECODE_PROCESSES", default=os.cpu_count() or 1)
+VIDEO_MAX_BYTES = env.int("VIDEO_MAX_BYTES", default=2 * 1024**3)
+VIDEO_KEEP_DAYS = env.int("VIDEO_KEEP_DAYS", default=7)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = PHOTO_MAX_BYTES + 1024 * 1024  # an accepted photo never touches a temp file
 DATA_UPLOAD_MAX_NUMBER_FILES = 1

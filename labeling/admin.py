@@ -14,6 +14,7 @@ from operations.admin import ReadOnlyAdmin
 
 from .models import Decision, Face, Review
 from .selectors import photo_knowledge
+from .video_admin import VideoImportAdmin as VideoImportAdmin
 
 admin.site.unregister(Photo)
 

@@ -19,7 +19,7 @@ def _grant_roles(**kwargs: Any) -> None:
 
     reviewing = ["labeling.add_review", "collector.see_pictures"]
     role_grant(role=REVIEWER, permissions=reviewing)
-    managed = ("goldphoto", "smileyqueue")
+    managed = ("goldphoto", "smileyqueue", "videoimport")
     role_grant(
         role=MANAGER,
         permissions=[
@@ -31,5 +31,6 @@ def _grant_roles(**kwargs: Any) -> None:
             "labeling.add_goldphoto",
             "labeling.delete_goldphoto",
             "labeling.change_smileyqueue",
+            "labeling.add_videoimport",
         ],
     )

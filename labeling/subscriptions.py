@@ -19,6 +19,7 @@ from operations.models import Job
 
 from .models import Analysis, Face, MaskedFace
 from .queue import queue_follow, queues_weigh_anew
+from .video_work import IMPORT_VIDEO, video_work, videos_expire, videos_known
 
 _COMPARED_A_ROUND = 300  # seconds of work: other rounds wait for this one
 
@@ -58,6 +59,17 @@ def _mask(job: RunningJob) -> None:
     masks_wanted(face_id=uuid.UUID(job.subject), count=int(job.payload["count"]))
 
 
+# Hours of film take hours, and must not keep others from the queue's other process.
+@job_handler(IMPORT_VIDEO, queue="bulk", time_limit=12 * 3600, alone=True)
+def _import_video(job: RunningJob) -> None:
+    video_work(video_id=uuid.UUID(job.subject), report=job.progress, fenced=job.fenced)
+
+
+@housekeeping("labeling.expire_videos", every=timedelta(hours=1))
+def _expire_videos() -> None:
+    videos_expire()
+
+
 @housekeeping("labeling.compare_photos", every=timedelta(minutes=1))
 def _compare_photos() -> None:
     """Those whose worker was killed right after it had analysed them; every other one is compared at once."""
@@ -88,6 +100,7 @@ def _erase_orphaned_files() -> None:
         "crops", lambda names: set(Face.objects.filter(crop__in=names).values_list("crop", flat=True))
     )
     erase_orphans("masks", _known_masks)
+    erase_orphans("videos", videos_known)
 
 
 def _known_masks(names: list[str]) -> set[str]:

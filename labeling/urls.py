@@ -4,6 +4,7 @@ from django.views.decorators.gzip import gzip_page
 
 from .media import face_crop, masked_face, photo_overlay
 from .my_photos import my_photos
+from .video_admin import video_decide, video_piece, video_track
 from .views import ReviewView, mask_on_demand
 
 urlpatterns = [
@@ -14,5 +15,12 @@ urlpatterns = [
         "admin/photos/<uuid:photo_id>/overlay.svg", admin.site.admin_view(photo_overlay), name="photo-overlay"
     ),
     path("admin/photos/<uuid:photo_id>/mask/", admin.site.admin_view(mask_on_demand), name="photo-mask"),
+    path("admin/videos/<uuid:video_id>/pieces/", admin.site.admin_view(video_piece), name="video-piece"),
+    path("admin/videos/<uuid:video_id>/decide/", admin.site.admin_view(video_decide), name="video-decide"),
+    path(
+        "admin/videos/<uuid:video_id>/<int:number>.jpg",
+        admin.site.admin_view(video_track),
+        name="video-track",
+    ),
     path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),
 ]

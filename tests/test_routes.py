@@ -10,12 +10,13 @@ import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from collector.models import ConsentText, ImportBatch, Photo, Smiley, Tombstone
-from labeling.models import Decision, Face, MaskedFace, Review
+from labeling.models import Decision, Face, MaskedFace, Review, VideoImport
 from operations import health
 from operations.audit import audit_record
 from operations.first_account import first_account_token
@@ -75,6 +76,11 @@ EXPECTED: dict[str, Row] = {
     "GET admin/photos/<uuid:photo_id>/overlay.svg": MANAGERS,
     "GET admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 405, 405, 405),
     "POST admin/photos/<uuid:photo_id>/mask/": (302, 302, 302, 403, 302, 302),
+    "GET admin/videos/<uuid:video_id>/pieces/": (302, 302, 302, 405, 405, 405),
+    "POST admin/videos/<uuid:video_id>/pieces/": (302, 302, 302, 403, 400, 400),  # without at=
+    "GET admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 405, 405, 405),
+    "POST admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 403, 302, 302),
+    "GET admin/videos/<uuid:video_id>/<int:number>.jpg": MANAGERS,
     "GET admin/review/": STAFF,
     "POST admin/review/": SENT_ON,  # volunteers to the sign-in page, staff to the next photo
     "GET models/smiley/active.json": EVERYBODY,
@@ -135,6 +141,7 @@ MODELS: dict[str, tuple[Row, Row, Row]] = {
     "labeling/face": (MANAGERS, NO_STAFF, NO_STAFF),
     "labeling/review": (MANAGERS, NO_STAFF, NO_STAFF),
     "labeling/decision": (MANAGERS, NO_STAFF, NO_STAFF),
+    "labeling/videoimport": (MANAGERS, MANAGERS, NO_STAFF),
     "training/datasetversion": (MANAGERS, NO_STAFF, NO_STAFF),
     "training/trainingrun": (MANAGERS, MANAGERS, NO_STAFF),
     "training/modelversion": (MANAGERS, NO_STAFF, NO_STAFF),
@@ -186,7 +193,11 @@ def photo(
     Review.objects.create(photo=photo, reviewer=staff("judge"), verdict="unclear")
     Job.objects.create(kind="labeling.analyse_photo", subject="x", queue="media", state=Job.State.DONE)
     Tombstone.objects.create(photo_id=uuid.uuid4())
-    ImportBatch.objects.create(source="a", licence="b", legal_basis="c")
+    batch = ImportBatch.objects.create(source="a", licence="b", legal_basis="c")
+    video = VideoImport(batch=batch, smiley=photo.smiley, size=1, rate=2, accept=False, who="ask")
+    video.file, video.tracks = "videos/one.video", [{"number": 1}]
+    video.save()
+    default_storage.save(video.picture_name(1), ContentFile(b"a picture"))
     audit_record(actor="system", action="tests", subject="x")
     AccessAttempt.objects.create(
         username="x", ip_address="192.0.2.1", get_data="", post_data="", failures_since_start=1
@@ -202,6 +213,7 @@ def address(route: str, photo: Photo) -> str:
     samples = {
         "photo_id": str(photo.pk),
         "face_id": str(photo.faces.get().pk),
+        "video_id": str(VideoImport.objects.get().pk),
         "masked_id": str(MaskedFace.objects.get().pk),
         "part": "alpha",
         "slug": photo.smiley.slug,

@@ -3,6 +3,7 @@
 from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
 from .queue import Check, GoldPhoto, QueueEntry, SmileyQueue
 from .reviews import Decision, Review
+from .videos import VideoImport
 
 __all__ = [
     "BANDS",
@@ -18,5 +19,6 @@ __all__ = [
     "QueueEntry",
     "Review",
     "SmileyQueue",
+    "VideoImport",
     "hash_bands",
 ]
