@@ -59,7 +59,7 @@ class Bridge:
         body = _Body()
         try:
             if await self._read(receive, body):
-                await self._answer(_environ(scope, body), send)
+                await self._answer(_environ(scope, body), receive, send)
         except Problem as problem:
             await _refuse(send, problem)
         finally:
@@ -93,10 +93,12 @@ class Bridge:
             self._held += len(piece)
             body.keep(piece)
 
-    async def _answer(self, environ: Environ, send: Send) -> None:
+    async def _answer(self, environ: Environ, receive: Receive, send: Send) -> None:
         run = asyncio.get_running_loop().run_in_executor
         answer = _Answer()
         piece = await run(self._threads, answer.begin, self._application, environ)
+        # Sending tells nothing of a visitor who has gone; what there is to receive from now on is that alone.
+        gone = None if answer.complete else asyncio.ensure_future(receive())
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             while True:
@@ -104,12 +106,14 @@ class Bridge:
                 # Granian takes a few pieces more than the visitor has read, and then waits.
                 async with asyncio.timeout(self._patience.idle):
                     await send({"type": "http.response.body", "body": piece, "more_body": more})
-                if not more:
+                if not more or (gone is not None and gone.done()):
                     return
                 piece = await run(self._threads, answer.go_on)
         except TimeoutError:
             pass  # nobody reads it: without its end the connection is broken off
         finally:
+            if gone is not None:
+                gone.cancel()
             if not answer.complete:
                 await run(self._threads, answer.close)
 

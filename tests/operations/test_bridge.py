@@ -30,8 +30,7 @@ class Visitor:
     async def receive(self) -> Message:
         if self.messages:
             return self.messages.pop(0)
-        assert self.afterwards is not None
-        return await self.afterwards()
+        return await (self.afterwards or for_ever)()
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)
@@ -222,6 +221,18 @@ def test_answer_that_nobody_reads_is_closed_and_never_ended() -> None:
     asyncio.run(bridge(answer)(scope(), visitor.receive, send))
     assert len(visitor.sent) == 3
     assert visitor.sent[-1]["more_body"]
+    assert answer.closed_by.startswith("request")
+
+
+def test_answer_to_a_visitor_who_has_gone_is_given_up() -> None:
+    answer = Pieces([b"x" * 100_000] * 50)
+    visitor = Visitor()
+
+    async def receive() -> Message:
+        return visitor.messages.pop(0) if visitor.messages else {"type": "http.disconnect"}
+
+    asyncio.run(bridge(answer)(scope(), receive, visitor.send))
+    assert len(visitor.sent) < 10
     assert answer.closed_by.startswith("request")
 
 
