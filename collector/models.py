@@ -1,7 +1,7 @@
 """What volunteers give: smileys to imitate, participants, consent, photos, and what is left of a withdrawal."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.db import models
@@ -41,10 +41,13 @@ class Smiley(models.Model):
 
 
 class Participant(models.Model):
-    """Somebody who gives photos: a random id, and nothing else about them."""
+    """Somebody who gives photos: a random id, and nothing else about them but how much they sent of late."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # Counted as photos come in, for whoever takes one back has sent it all the same.
+    last_sent_on = models.DateField(null=True, editable=False)
+    sent_that_day = models.PositiveIntegerField(default=0, editable=False)
 
     def __str__(self) -> str:
         return str(self.id)
@@ -279,6 +282,3 @@ class Tombstone(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("A tombstone stays.")
-
-
-QUOTA_WINDOW = timedelta(days=1)

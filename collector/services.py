@@ -23,7 +23,6 @@ from .counts import accepted_add, smileys_lock
 from .files import atomic_with_files, files_erase
 from .intake.receive import clean_picture
 from .models import (
-    QUOTA_WINDOW,
     Consent,
     ConsentText,
     ImportBatch,
@@ -34,6 +33,7 @@ from .models import (
     Smiley,
     Tombstone,
 )
+from .quota import quota_left, quota_reached, quota_use
 from .selectors import consent_in_force, consent_text_current
 from .signals import (
     consent_revoked,
@@ -114,11 +114,11 @@ def photo_submit(
     When this returns, the photo is safe on disk and in the database. Raises Problem, and then nothing is kept.
     """
     consent = _consent_that_allows(participant)
-    room = _quota_left(participant)  # looked at first, for the repeat found next may be what has used it up
+    room = quota_left(participant)  # looked at first, for the repeat found next may be what has used it up
     if repeated := _repeated(participant, client_id, data):
         return repeated, False
     if not room:
-        raise _quota_reached()
+        raise quota_reached()
     return _photo_store(
         participant, smiley, client_id, data, consent=consent, import_batch=None, live_score=live_score
     )
@@ -166,11 +166,12 @@ def _photo_store(
             if consent is not None:
                 # Locked, so that two uploads at once cannot both be the last one the quota allows,
                 # and a withdrawal or a revocation that came while we decoded is seen.
-                Participant.objects.select_for_update().get(pk=participant.pk)
+                locked = Participant.objects.select_for_update().get(pk=participant.pk)
                 _consent_that_allows(participant)
                 # The same upload may have come in twice at once: the insert below finds out, and no quota counts it.
-                if not _quota_left(participant) and _repeated(participant, client_id, data) is None:
-                    raise _quota_reached()
+                if not quota_left(participant) and _repeated(participant, client_id, data) is None:
+                    raise quota_reached()
+                quota_use(locked)
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
     except Participant.DoesNotExist:
@@ -204,20 +205,6 @@ def _consent_that_allows(participant: Participant) -> Consent:
     if consent.text.version != consent_text_current(consent.text.language).version:
         raise Problem("consent_outdated", _("The consent text has changed: read the new one."), status=403)
     return consent
-
-
-def _quota_left(participant: Participant) -> bool:
-    sent = Photo.objects.filter(participant=participant).since(timezone.now() - QUOTA_WINDOW).count()
-    return sent < int(settings.PHOTOS_PER_DAY)
-
-
-def _quota_reached() -> Problem:
-    return Problem(
-        "quota_reached",
-        _("That were %(count)d photos today, thank you. Come back tomorrow.")
-        % {"count": settings.PHOTOS_PER_DAY},
-        status=429,
-    )
 
 
 @transaction.atomic

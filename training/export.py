@@ -9,7 +9,7 @@ import json
 import uuid
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from typing import Any, cast
 
 from django.core.files.storage import default_storage
@@ -100,6 +100,7 @@ def _about(participant: Participant) -> dict[str, Any]:
     return {
         "participant": participant.pk,
         "since": participant.created_at,
+        "last_sent": {"on": participant.last_sent_on, "photos": participant.sent_that_day},
         "receipt_code_issued_at": receipt.issued_at if receipt else None,
         "split": {"name": split.split, "assigned_at": split.assigned_at} if split else None,
         "consents": [_consent(consent) for consent in consents],
@@ -223,7 +224,7 @@ def _json(value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 class _Sink:

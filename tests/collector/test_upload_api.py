@@ -174,9 +174,29 @@ def test_quota_holds_and_a_repeat_does_not_count(browser: Browser, settings: Any
     assert "2 photos" in problem(browser.post(PHOTOS, fields()), 429, "quota_reached")["detail"]
     first["image"].seek(0)
     assert browser.post(PHOTOS, first).status_code == 200
-    Photo.objects.filter(client_id=first["client_id"]).update(created_at=timezone.now() - timedelta(hours=25))
-    assert browser.post(PHOTOS, fields()).status_code == 201
-    assert len(kept()) == Photo.objects.count() == 3
+    Participant.objects.update(last_sent_on=timezone.now().date() - timedelta(days=1))
+    assert [browser.post(PHOTOS, fields()).status_code for _ in range(3)] == [201, 201, 429]
+    assert len(kept()) == Photo.objects.count() == 4
+
+
+def test_taking_photos_back_frees_nothing_of_the_quota(browser: Browser, settings: Any, kept: Kept) -> None:
+    settings.PHOTOS_PER_DAY = 2
+    for _ in range(2):
+        sent = browser.post(PHOTOS, fields())
+        assert browser.request("DELETE", f"{PHOTOS}{sent.json()['id']}/").status_code == 204
+    problem(browser.post(PHOTOS, fields()), 429, "quota_reached")
+
+
+def test_what_is_refused_or_repeated_uses_nothing_of_the_quota(
+    browser: Browser, settings: Any, kept: Kept
+) -> None:
+    settings.PHOTOS_PER_DAY = 1
+    assert browser.post(PHOTOS, fields(image=upload(b"no picture"))).status_code == 415
+    sent = fields()
+    assert browser.post(PHOTOS, sent).status_code == 201
+    sent["image"].seek(0)
+    assert browser.post(PHOTOS, sent).status_code == 200
+    assert Participant.objects.get().sent_that_day == 1
 
 
 def test_without_csrf_token_nothing_is_taken(browser: Browser, kept: Kept) -> None:

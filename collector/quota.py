@@ -1,0 +1,33 @@
+"""How many photos a participant may send in a day (UTC)."""
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from operations.problems import Problem
+
+from .models import Participant
+
+
+def quota_left(participant: Participant) -> bool:
+    """Whether one more may come in today, by what the database says now."""
+    today = Participant.objects.filter(pk=participant.pk, last_sent_on=timezone.now().date())
+    return not today.filter(sent_that_day__gte=settings.PHOTOS_PER_DAY).exists()
+
+
+def quota_use(locked: Participant) -> None:
+    """Count one more photo of a participant whose row the caller has locked."""
+    today = timezone.now().date()
+    if locked.last_sent_on != today:
+        locked.last_sent_on, locked.sent_that_day = today, 0
+    locked.sent_that_day += 1
+    locked.save(update_fields=["last_sent_on", "sent_that_day"])
+
+
+def quota_reached() -> Problem:
+    return Problem(
+        "quota_reached",
+        _("That were %(count)d photos today, thank you. Come back tomorrow.")
+        % {"count": settings.PHOTOS_PER_DAY},
+        status=429,
+    )
