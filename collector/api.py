@@ -19,7 +19,13 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from operations.problems import Problem
-from operations.throttling import AddressThrottle, ParticipantThrottle, ReceiptThrottle, UploadThrottle
+from operations.throttling import (
+    AddressUploadThrottle,
+    ParticipantThrottle,
+    ReceiptThrottle,
+    UploadThrottle,
+    VisitorThrottle,
+)
 
 from . import participants, serializers
 from .authentication import HasParticipant, newcomer_or_participant, participant_of
@@ -46,7 +52,7 @@ class ConsentsView(APIView):
     permission_classes = [AllowAny]
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [AddressThrottle()] if self.request.auth is not None else [ParticipantThrottle()]
+        return [VisitorThrottle()] if self.request.auth is not None else [ParticipantThrottle()]
 
     @extend_schema(request=serializers.ConsentGiveSerializer, responses={201: serializers.ConsentSerializer})
     def post(self, request: Request) -> Response:
@@ -120,7 +126,9 @@ class PhotosView(ListAPIView[Photo]):
         return photos_of(participant_of(self.request))
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [AddressThrottle()] if self.request.method == "GET" else [UploadThrottle()]
+        if self.request.method == "GET":
+            return [VisitorThrottle()]
+        return [UploadThrottle(), AddressUploadThrottle()]
 
     @extend_schema(
         request={"multipart/form-data": serializers.PhotoUploadSerializer},

@@ -1,6 +1,7 @@
 """What volunteers do with what is theirs: photos, consent, the receipt code, the way out."""
 
 import uuid
+from functools import partial
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,8 +11,6 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from operations.problems import Problem
 from operations.throttling import ReceiptThrottle
@@ -21,9 +20,11 @@ from .models import Participant, Scope
 from .receipts import receipt_issue, receipt_redeem
 from .selectors import photos_of
 from .services import consent_change, participant_withdraw, photo_withdraw
+from .throttled import throttled
 
 
 @require_POST
+@throttled
 def photo_delete(request: HttpRequest, photo_id: uuid.UUID) -> HttpResponse:
     photo = get_object_or_404(photos_of(_participant_or_404(request)), pk=photo_id)
     photo_withdraw(photo=photo, actor="participant")
@@ -32,6 +33,7 @@ def photo_delete(request: HttpRequest, photo_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
+@throttled
 def consent_scope(request: HttpRequest) -> HttpResponse:
     """Allow one thing more, or one thing less."""
     participant = _participant_or_404(request)
@@ -56,14 +58,13 @@ def consent_scope(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
+@partial(throttled, throttle=ReceiptThrottle)
 def receipt(request: HttpRequest) -> HttpResponse:
     """Come back with a receipt code, on any device."""
     here = participants.current(request)
     context = {"left_behind": here is not None and here.photos.exists()}
     if request.method != "POST":
         return render(request, "collector/receipt.html", context)
-    if not ReceiptThrottle().allow_request(Request(request), APIView()):
-        return render(request, "429.html", status=429)
     try:
         participant = receipt_redeem(code=request.POST.get("code", ""))
     except Problem as problem:
@@ -78,6 +79,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @never_cache
+@throttled
 def receipt_new(request: HttpRequest) -> HttpResponse:
     """Show a new receipt code: in this answer, once."""
     code = receipt_issue(participant=_participant_or_404(request))
@@ -85,6 +87,7 @@ def receipt_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@throttled
 def withdraw(request: HttpRequest) -> HttpResponse:
     participant = participants.current(request)
     response = redirect("my-photos")

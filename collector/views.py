@@ -9,8 +9,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from operations.problems import Problem
 from operations.throttling import ParticipantThrottle
@@ -29,6 +27,7 @@ from .selectors import (
     smileys_shown,
 )
 from .services import consent_give
+from .throttled import throttled, too_fast
 
 _TOMBSTONES_SHOWN = 20
 
@@ -46,13 +45,14 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
+@throttled
 def consent(request: HttpRequest) -> HttpResponse:
     participant = participants.current(request)
     text = consent_text_current(get_language() or "en")
     form = ConsentForm(request.POST if request.method == "POST" else None, initial={"text": text.pk})
     if request.method == "POST" and form.is_valid():
-        if participant is None and not ParticipantThrottle().allow_request(Request(request), APIView()):
-            return render(request, "429.html", status=429)
+        if participant is None and (refused := too_fast(request, ParticipantThrottle())):
+            return refused
         try:
             given = consent_give(
                 participant=participant,

@@ -44,6 +44,7 @@ WEB_THREADS = env.int("WEB_THREADS", default=32)
 MINIMUM_AGE = env.int("MINIMUM_AGE", default=18)
 PHOTOS_PER_DAY = env.int("PHOTOS_PER_DAY", default=200)
 UPLOADS_PER_MINUTE = env.int("UPLOADS_PER_MINUTE", default=60)
+ADDRESS_UPLOADS_PER_MINUTE = env.int("ADDRESS_UPLOADS_PER_MINUTE", default=600)
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=300)
 PARTICIPANTS_PER_HOUR = env.int("PARTICIPANTS_PER_HOUR", default=60)
 RECEIPT_TRIES_PER_HOUR = env.int("RECEIPT_TRIES_PER_HOUR", default=20)
@@ -187,6 +188,8 @@ CACHES = {
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
         or f"unix://{_socket}?db=1",
         "KEY_PREFIX": "smielfy",
+        # A counter is not worth waiting for: without an answer in this time nobody is throttled.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }
 }
 
@@ -275,10 +278,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_THROTTLE_CLASSES": ["operations.throttling.AddressThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["operations.throttling.VisitorThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "address": f"{REQUESTS_PER_MINUTE}/min",
         "upload": f"{UPLOADS_PER_MINUTE}/min",
+        "address_upload": f"{ADDRESS_UPLOADS_PER_MINUTE}/min",
         "participant": f"{PARTICIPANTS_PER_HOUR}/hour",
         "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
         "export": "10/hour",

@@ -1,4 +1,4 @@
-"""Throttles. Their counters live in the shared cache, keyed by a keyed hash, so that no address is stored."""
+"""Throttles. Their counters live in the shared cache; an address is counted by a keyed hash and never stored."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,21 @@ class _OpenOnFailure(SimpleRateThrottle):
 
 
 class AddressThrottle(_OpenOnFailure):
+    """Per address, whoever it is."""
+
     scope = "address"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
         return f"throttle-{self.scope}-{salted_hmac('throttle', client_address(request)).hexdigest()[:24]}"
+
+
+class VisitorThrottle(AddressThrottle):
+    """Per participant where there is one, so that a school behind one address is many people; else per address."""
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        if request.auth is not None:
+            return f"throttle-{self.scope}-{request.auth.pk}"
+        return super().get_cache_key(request, view)
 
 
 class UploadThrottle(_OpenOnFailure):
@@ -41,6 +52,12 @@ class UploadThrottle(_OpenOnFailure):
 
     def get_cache_key(self, request: Request, view: "APIView") -> Any:
         return f"throttle-{self.scope}-{request.auth.pk}" if request.auth is not None else None
+
+
+class AddressUploadThrottle(AddressThrottle):
+    """For whoever begins as a new participant for each photo."""
+
+    scope = "address_upload"
 
 
 class ParticipantThrottle(AddressThrottle):

@@ -184,6 +184,7 @@ class LiveSite:
             "PORT": str(self.port),
             "SWEEP_SECONDS": "2",
             "UPLOADS_PER_MINUTE": "100000",
+            "ADDRESS_UPLOADS_PER_MINUTE": "100000",
             "REQUESTS_PER_MINUTE": "100000",
             "PARTICIPANTS_PER_HOUR": "100000",
             "PHOTOS_PER_DAY": "100000",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from operations.problems import Problem
+from operations.problems import Problem, busy
 
 _CHILD = Path(__file__).with_name("child.py")
 _PICTURES_PER_CHILD = 500  # recycled, so that nothing a decoder leaks or corrupts lives long
@@ -33,8 +33,11 @@ class CleanPicture:
 class DecoderPool:
     """Up to `processes` children, started when first needed. Safe to use from many threads."""
 
-    def __init__(self, *, processes: int, seconds: int, megabytes: int, max_pixels: int) -> None:
+    def __init__(
+        self, *, processes: int, seconds: int, megabytes: int, max_pixels: int, wait_seconds: float = 10
+    ) -> None:
         self._seconds = seconds
+        self._wait_seconds = wait_seconds
         self._arguments = [str(seconds), str(megabytes)]
         self._max_pixels = max_pixels
         self._children: queue.LifoQueue[_Child | None] = queue.LifoQueue()
@@ -43,8 +46,11 @@ class DecoderPool:
         atexit.register(self.close)
 
     def clean(self, data: bytes) -> CleanPicture:
-        """Decode and rebuild one picture. Raises Problem (image_unreadable, image_costly)."""
-        child = self._children.get()
+        """Decode and rebuild one picture. Raises Problem (image_unreadable, image_costly, busy)."""
+        try:
+            child = self._children.get(timeout=self._wait_seconds)
+        except queue.Empty:
+            raise busy() from None
         try:
             if child is None or not child.fit():
                 if child is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache as counters
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
@@ -73,6 +74,13 @@ def browser(participant: Participant) -> Browser:
 @pytest.fixture
 def stranger(db: None) -> Browser:
     return Browser()
+
+
+@pytest.fixture
+def counting_cache(settings: Any) -> None:
+    """A cache that counts, for throttles, without a Redis."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    counters.clear()
 
 
 @pytest.fixture

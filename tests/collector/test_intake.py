@@ -292,6 +292,19 @@ def test_memory_is_limited() -> None:
         pool.close()
 
 
+def test_who_finds_no_child_free_is_told_to_come_back() -> None:
+    pool = DecoderPool(processes=1, seconds=5, megabytes=512, max_pixels=LIMITS.max_pixels, wait_seconds=0.01)
+    try:
+        busy_child = pool._children.get()
+        with pytest.raises(Problem) as refusal:
+            pool.clean(jpeg_of())
+        assert (refusal.value.code, refusal.value.status, refusal.value.retry_after) == ("busy", 503, 5)
+        pool._children.put(busy_child)
+        assert difference(clean(pool, jpeg_of()), scene()) < 4
+    finally:
+        pool.close()
+
+
 def test_killed_child_is_replaced(pool: DecoderPool) -> None:
     pool.clean(jpeg_of())
     pid = child_of(pool)

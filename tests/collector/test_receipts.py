@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import override_settings
 
 from collector import participants
@@ -134,12 +133,6 @@ def test_a_code_is_only_for_participants_and_needs_the_csrf_token(
     problem(browser.post("/api/v1/receipts/", token=""), 403, "csrf_failed")
     problem(stranger.post_json(REDEEM, {"code": "x"}, token=""), 403, "csrf_failed")
     assert not Receipt.objects.exists()
-
-
-@pytest.fixture
-def counting_cache(settings: Any) -> None:
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    cache.clear()
 
 
 def test_tries_from_one_address_are_few(

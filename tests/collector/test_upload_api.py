@@ -22,6 +22,8 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 from PIL import Image
 
+from collector.intake import receive
+from collector.intake.decoder import DecoderPool
 from collector.models import Consent, ConsentText, Participant, Photo, Scope, Smiley
 from collector.selectors import consent_text_current
 from collector.services import consent_give, photo_submit
@@ -177,6 +179,21 @@ def test_quota_holds_and_a_repeat_does_not_count(browser: Browser, settings: Any
     Participant.objects.update(last_sent_on=timezone.now().date() - timedelta(days=1))
     assert [browser.post(PHOTOS, fields()).status_code for _ in range(3)] == [201, 201, 429]
     assert len(kept()) == Photo.objects.count() == 4
+
+
+def test_when_all_decoders_are_busy_the_sender_comes_back_later(
+    browser: Browser, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = DecoderPool(processes=0, seconds=5, megabytes=512, max_pixels=1, wait_seconds=0.01)
+    sent = fields()
+    with monkeypatch.context() as patch:
+        patch.setattr(receive, "_pool", lambda: pool)
+        answer = browser.post(PHOTOS, sent)
+    problem(answer, 503, "busy")
+    assert answer.headers["Retry-After"] == "5"
+    assert kept() == []
+    sent["image"].seek(0)
+    assert browser.post(PHOTOS, sent).status_code == 201
 
 
 def test_taking_photos_back_frees_nothing_of_the_quota(browser: Browser, settings: Any, kept: Kept) -> None:

@@ -1,5 +1,6 @@
 """What happens to every request: proxies, errors as problems, headers, throttles, sign-in, health."""
 
+import socket
 import threading
 import time
 from datetime import timedelta
@@ -26,7 +27,7 @@ from operations.api_errors import as_problem
 from operations.first_account import first_account_create, first_account_token, token_valid
 from operations.middleware import TrustedProxyMiddleware, client_address
 from operations.models import AuditEvent, Job, QueuePulse
-from operations.problems import Problem
+from operations.problems import Problem, busy
 from operations.pulses import canary_returned, worker_pulse
 from operations.throttling import AddressThrottle, ParticipantThrottle
 
@@ -152,6 +153,7 @@ def test_pages_errors_stay_pages() -> None:
         (Http404(), 404, "not_found"),
         (PermissionDenied(), 403, "permission_denied"),
         (exceptions.Throttled(wait=3), 429, "throttled"),
+        (busy(), 503, "busy"),
         (exceptions.ParseError(), 400, "parse_error"),
         (exceptions.ValidationError({"scopes": ["missing"]}), 400, "validation_failed"),
         (exceptions.NotAuthenticated(), 401, "not_authenticated"),
@@ -247,6 +249,15 @@ def test_without_the_cache_everybody_passes(rf: RequestFactory, settings: Any) -
     for _ in range(3):
         assert throttle.allow_request(Request(rf.get("/")), APIView())
     assert time.monotonic() - start < 2
+
+
+def test_a_cache_that_hangs_holds_nobody_up_for_long(rf: RequestFactory, settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        location = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": location}}
+        start = time.monotonic()
+        assert AddressThrottle().allow_request(Request(rf.get("/")), APIView())
+        assert time.monotonic() - start < 3, "the client's own patience is five seconds"
 
 
 @pytest.mark.parametrize(
