@@ -32,5 +32,6 @@ def _grant_roles(**kwargs: Any) -> None:
             "labeling.delete_goldphoto",
             "labeling.change_smileyqueue",
             "labeling.add_videoimport",
+            "labeling.see_quality",
         ],
     )

@@ -19,6 +19,7 @@ from collector.models import Participant, Photo, Smiley
 from operations.audit import audit_record
 from operations.problems import Problem
 
+from .measuring import change_note
 from .models import Check, Decision, GoldPhoto, Review
 
 DECIDED = (Photo.State.ACCEPTED, Photo.State.REJECTED)
@@ -49,6 +50,7 @@ def gold_unmark(*, photo: Photo, reviewer: User) -> None:
     with transaction.atomic():
         if GoldPhoto.objects.filter(photo=photo).delete()[0]:
             Check.objects.filter(photo=photo, kind=Review.Kind.GOLD).delete()
+            change_note(photo)
             actor = f"staff:{reviewer.get_username()}"
             audit_record(actor=actor, action="gold_unmarked", subject=f"photo:{photo.pk}")
 

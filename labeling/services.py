@@ -14,6 +14,7 @@ from operations.problems import Problem
 from .checks import check_done, check_of, check_return, check_schedule
 from .claims import LEASE
 from .decisions import Outcome, count, decide
+from .measuring import change_note
 from .models import Check, Decision, QueueEntry, Review
 from .queue import entry_refresh, queue_of
 from .signals import decision_changed
@@ -156,6 +157,7 @@ def label_import(*, photo: Photo, smiley: Smiley) -> Decision:
 @transaction.atomic
 def decision_update(*, photo: Photo) -> Decision:
     """Bring a photo's decision in line with its reviews, and tell everybody when it changed."""
+    change_note(photo)
     rule = queue_of(photo.smiley).rule
     decision = Decision.objects.select_related("imported_as").get_or_create(photo=photo)[0]
     reviews = list(photo.reviews.standing().select_related("smiley", "reviewer"))

@@ -17,7 +17,8 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .models import Analysis, Face, MaskedFace
+from .measuring import changes_note, days_count
+from .models import Analysis, Face, MaskedFace, UncountedDay
 from .queue import queue_follow, queues_weigh_anew
 from .video_work import IMPORT_VIDEO, video_work, videos_expire, videos_known
 
@@ -43,6 +44,11 @@ def _erase_faces(photos: PhotoQuerySet, **kwargs: Any) -> None:
     masks = MaskedFace.objects.filter(face__photo__in=photos).values_list("image", "alpha")
     if crops:
         files_erase(subject=f"face:{min(crops)}", names=[*crops.values(), *chain.from_iterable(masks)])
+
+
+@receiver(photos_withdrawn)
+def _count_without(photos: PhotoQuerySet, **kwargs: Any) -> None:
+    changes_note(photos)
 
 
 @job_handler("labeling.analyse_photo", queue="media", time_limit=60)
@@ -87,6 +93,17 @@ def _decide_anew(job: RunningJob) -> None:
 
     if decisions_anew(slug=job.subject, report=job.progress):
         job_enqueue(name="labeling.decide_anew", subject=job.subject)
+
+
+@job_handler("labeling.count_reviews", queue="bulk", time_limit=3600)
+def _count_reviews(job: RunningJob) -> None:
+    days_count(report=job.progress)
+
+
+@housekeeping("labeling.count_reviews", every=timedelta(minutes=5))
+def _count_what_changed() -> None:
+    if UncountedDay.objects.exists():
+        job_enqueue(name="labeling.count_reviews", subject="reviews", priority=Job.Priority.BACKLOG)
 
 
 @housekeeping("labeling.weigh_queue", every=timedelta(hours=1))

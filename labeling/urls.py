@@ -4,6 +4,7 @@ from django.views.decorators.gzip import gzip_page
 
 from .media import face_crop, masked_face, photo_overlay
 from .my_photos import my_photos
+from .quality_views import quality_csv, quality_page
 from .video_admin import video_decide, video_piece, video_track
 from .views import ReviewView, mask_on_demand
 
@@ -22,5 +23,7 @@ urlpatterns = [
         admin.site.admin_view(video_track),
         name="video-track",
     ),
+    path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),
+    path("api/v1/reviews/quality/<slug:table>.csv", quality_csv, name="api-quality"),
     path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),
 ]

@@ -47,7 +47,7 @@ def confidence_intervals(
     """
     _, sums = sums_by_person(statistics, persons)
     drawn = figures(_resampled(sums, rounds, seed))
-    return {name: _middle(values) for name, values in drawn.items()}
+    return {name: middle(values) for name, values in drawn.items()}
 
 
 def paired_difference(
@@ -85,7 +85,7 @@ def paired_difference(
         away = after[name] - before[name]
         rows[name] = {
             "difference": float(now[name][0] - was[name][0]),
-            "interval": _middle(away),
+            "interval": middle(away),
             "above_zero": float((away > 0).mean()),
         }
     return rows
@@ -98,7 +98,7 @@ def _resampled(sums: Sums, rounds: int, seed: int) -> Sums:
     return np.asarray(draws @ sums, dtype=np.float64)
 
 
-def _middle(values: NDArray[np.float64]) -> list[float]:
+def middle(values: NDArray[np.float64]) -> list[float]:
     known = values[np.isfinite(values)]
     if not len(known):
         return []

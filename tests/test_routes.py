@@ -81,6 +81,8 @@ EXPECTED: dict[str, Row] = {
     "GET admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 405, 405, 405),
     "POST admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 403, 302, 302),
     "GET admin/videos/<uuid:video_id>/<int:number>.jpg": MANAGERS,
+    "GET admin/quality/": MANAGERS,
+    "GET api/v1/reviews/quality/<slug:table>.csv": (403, 403, 403, 403, 200, 200),
     "GET admin/review/": STAFF,
     "POST admin/review/": SENT_ON,  # volunteers to the sign-in page, staff to the next photo
     "GET models/smiley/active.json": EVERYBODY,
@@ -216,6 +218,7 @@ def address(route: str, photo: Photo) -> str:
         "video_id": str(VideoImport.objects.get().pk),
         "masked_id": str(MaskedFace.objects.get().pk),
         "part": "alpha",
+        "table": "smileys",
         "slug": photo.smiley.slug,
         "token": first_account_token(),
         "number": "1",

@@ -1,6 +1,7 @@
 """What detectors and people say of a photo."""
 
 from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
+from .quality import PairCount, PatternCount, ReviewerCount, UncountedDay
 from .queue import Check, GoldPhoto, QueueEntry, SmileyQueue
 from .reviews import Decision, Review
 from .videos import VideoImport
@@ -16,9 +17,13 @@ __all__ = [
     "KeypointSet",
     "MaskedFace",
     "NearDuplicate",
+    "PairCount",
+    "PatternCount",
     "QueueEntry",
     "Review",
+    "ReviewerCount",
     "SmileyQueue",
+    "UncountedDay",
     "VideoImport",
     "hash_bands",
 ]

@@ -1,0 +1,84 @@
+"""Plots as SVG, drawn by us: a page of staff must not load a plotting library, and colours follow the theme by class.
+
+One accent, the rest grey, and each mark says its own value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from django.utils.safestring import SafeString, mark_safe
+
+_ROW, _LEFT, _RIGHT, _WIDTH = 24, 130, 150, 640
+_BAR_TOP, _BAR_FOOT = 22, 20
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A value with its interval; one without a value is named and left empty, with the reason in `note`."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+def dots_svg(dots: Sequence[Dot], *, title: str, low: float = 0.0, high: float = 1.0) -> SafeString:
+    """A dot and its interval a row, on an axis from `low` to `high`; what is beyond ends at its edge."""
+    height = _ROW * len(dots) + 30
+    span = _WIDTH - _LEFT - _RIGHT
+
+    def x(value: float) -> float:
+        return _LEFT + span * (min(max(value, low), high) - low) / (high - low)
+
+    parts = []
+    for tick in (low, (low + high) / 2, high):
+        parts.append(f'<line class="rule" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="0" y2="{height - 24}"/>')
+        parts.append(_text(x(tick), height - 8, f"{tick:g}", "quiet", "middle"))
+    for row, dot in enumerate(dots):
+        y = _ROW * row + _ROW / 2
+        parts.append(_text(_LEFT - 10, y + 4, dot.label, "", "end"))
+        if dot.value is None:
+            parts.append(_text(_LEFT + 4, y + 4, dot.note, "quiet", "start"))
+            continue
+        said = f"{dot.value:.2f}"
+        if dot.low is not None and dot.high is not None:
+            parts.append(
+                f'<line class="interval" x1="{x(dot.low):.1f}" x2="{x(dot.high):.1f}" y1="{y}" y2="{y}"/>'
+            )
+            said += f" ({dot.low:.2f} – {dot.high:.2f})"
+        parts.append(f'<circle class="mark" cx="{x(dot.value):.1f}" cy="{y}" r="5"/>')
+        parts.append(_text(_WIDTH - _RIGHT + 12, y + 4, said, "figure", "start"))
+    return _svg(parts, _WIDTH, height, title)
+
+
+def columns_svg(values: Sequence[tuple[str, int]], *, title: str, height: int = 150) -> SafeString:
+    """A column a value; the highest, the first and the last say what they are."""
+    if not values:
+        return mark_safe("")
+    width, top = 640, max(1, *(value for _, value in values))
+    step = width / len(values)
+    floor = height - _BAR_FOOT
+    highest = max(range(len(values)), key=lambda index: values[index][1])
+    parts = [f'<line class="rule" x1="0" x2="{width}" y1="{floor}" y2="{floor}"/>']
+    for index, (label, value) in enumerate(values):
+        tall = (floor - _BAR_TOP) * value / top
+        parts.append(
+            f'<rect class="{"mark" if index == highest else "bar"}" x="{index * step + 1:.1f}" y="{floor - tall:.1f}"'
+            f' width="{max(step - 2, 1):.1f}" height="{tall:.1f}"><title>{escape(label)}: {value:,}</title></rect>'
+        )
+    middle = min(max((highest + 0.5) * step, 30), width - 30)
+    parts.append(_text(middle, floor - (floor - _BAR_TOP) - 6, f"{values[highest][1]:,}", "figure", "middle"))
+    parts.append(_text(0, height - 4, values[0][0], "quiet", "start"))
+    parts.append(_text(width, height - 4, values[-1][0], "quiet", "end"))
+    return _svg(parts, width, height, title)
+
+
+def _text(x: float, y: float, said: str, css_class: str, anchor: str) -> str:
+    return f'<text class="{css_class}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+
+
+def _svg(parts: list[str], width: int, height: int, title: str) -> SafeString:
+    head = f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+    return mark_safe(f"{head}<title>{escape(title)}</title>{''.join(parts)}</svg>")  # noqa: S308  (escaped above)
