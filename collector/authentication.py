@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, cast
 
-from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from operations.problems import csrf_problem
+from operations.authentication import csrf_enforce
 
 from . import participants
 from .models import Participant
@@ -23,7 +22,7 @@ class ParticipantAuthentication(BaseAuthentication):
     """`request.auth` becomes the Participant, if this browser belongs to one."""
 
     def authenticate(self, request: Request) -> tuple[None, Participant] | None:
-        _enforce_csrf(request._request)
+        csrf_enforce(request._request)
         participant = participants.current(request._request)
         return (None, participant) if participant is not None else None
 
@@ -54,10 +53,3 @@ def participant_of(request: Request) -> Participant:
     if participant is None:
         raise consent_required()
     return participant
-
-
-def _enforce_csrf(request: HttpRequest) -> None:
-    check = CSRFCheck(lambda request: None)  # type: ignore[arg-type]
-    check.process_request(request)
-    if check.process_view(request, None, (), {}):  # type: ignore[arg-type]
-        raise csrf_problem()

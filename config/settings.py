@@ -286,6 +286,7 @@ REST_FRAMEWORK = {
         "participant": f"{PARTICIPANTS_PER_HOUR}/hour",
         "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
         "export": "10/hour",
+        "staff": "1200/min",
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "operations.api_errors.exception_handler",

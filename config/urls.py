@@ -8,6 +8,7 @@ api: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", ApiDocsView.as_view(), name="api-docs"),
     path("", include("collector.api_urls")),
+    path("", include("labeling.api_urls")),
     path("", include("training.api_urls")),
 ]
 

@@ -5,7 +5,7 @@ from django.core.files.storage import default_storage
 from collector.models import Photo
 
 from .analysis import analyser
-from .models import CROP_SIZE, Face, KeypointSet
+from .models import Face, KeypointSet
 
 _POINT = '<circle cx="{0:.1f}" cy="{1:.1f}" r="{2:.2f}" fill="{3}"/>'
 _MESH, _KEYPOINT, _BOX, _CROP = "#8fd3ff", "#ffb020", "#ffffff", "#ffb020"
@@ -52,10 +52,5 @@ def _keypoints(face: Face, unit: float) -> list[str]:
 
 
 def _crop_outline(face: Face, unit: float) -> str:
-    """The crop's square, carried back into the photo."""
-    from ml.geometry import Similarity
-
-    square = [[0, 0], [CROP_SIZE, 0], [CROP_SIZE, CROP_SIZE], [0, CROP_SIZE]]
-    corners = Similarity.from_list(face.transform).inverse().apply(square)
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in face.crop_outline())
     return f'<polygon points="{points}" fill="none" stroke="{_CROP}" stroke-width="{0.6 * unit:.2f}"/>'

@@ -101,21 +101,19 @@ def _check_asked(photo: Photo, reviewer: User) -> Check | None:
 
 
 @transaction.atomic
-def review_undo(*, review: Review, reviewer: User) -> Photo:
+def review_undo(*, review_id: int, reviewer: User) -> Photo:
     """Take one's own verdict back; the photo is handed to the same reviewer again. Returns the photo.
 
     Raises Problem: review_unknown, undo_too_late.
     """
-    photo = _lock(review.photo)
-    mine = Review.objects.standing().filter(pk=review.pk, reviewer=reviewer)
-    current = mine.select_related("photo").first()
-    if current is None:
-        raise Problem(
-            "review_unknown", "There is no such verdict of yours, or it is undone already.", status=404
-        )
+    photo, current = _lock_own(review_id, reviewer)
     if current.created_at < timezone.now() - UNDO:
         raise Problem("undo_too_late", "This verdict is more than an hour old: ask a manager.", status=409)
-    mine.update(set_aside_at=timezone.now())
+    if current.revealed_at is not None:
+        raise Problem(
+            "undo_too_late", "You have seen what others said: this verdict is not blind any more.", status=409
+        )
+    Review.objects.filter(pk=current.pk).update(set_aside_at=timezone.now())
     Check.objects.filter(photo=photo, reviewer=reviewer, kind=Review.Kind.GRID_CHECK).delete()
     _audit(reviewer, "review_undone", photo, verdict=current.verdict, kind=current.kind)
     decision_update(photo=photo)
@@ -127,6 +125,17 @@ def review_undo(*, review: Review, reviewer: User) -> Photo:
         check_return(review=current, until=until)
     photo.refresh_from_db()
     return photo
+
+
+@transaction.atomic
+def review_reveal(*, review_id: int, reviewer: User) -> list[Review]:
+    """What others said of a photo, for who has judged it. Their own verdict stands from now on: it was given blind.
+
+    Raises Problem: review_unknown, photo_gone.
+    """
+    photo, current = _lock_own(review_id, reviewer)
+    Review.objects.filter(pk=current.pk, revealed_at=None).update(revealed_at=timezone.now())
+    return list(photo.reviews.counting().exclude(reviewer=reviewer).select_related("smiley").order_by("pk"))
 
 
 @transaction.atomic
@@ -191,6 +200,17 @@ def _lock(photo: Photo) -> Photo:
         return Photo.objects.select_for_update(of=("self",)).select_related("smiley").get(pk=photo.pk)
     except Photo.DoesNotExist:
         raise Problem("photo_gone", "This photo was withdrawn: go on with the next.", status=404) from None
+
+
+def _lock_own(review_id: int, reviewer: User) -> tuple[Photo, Review]:
+    """A standing verdict of this reviewer, and its photo, locked."""
+    mine = Review.objects.standing().filter(pk=review_id, reviewer=reviewer)
+    given = mine.select_related("photo").first()
+    if given is not None:
+        photo = _lock(given.photo)
+        if current := mine.first():  # not undone at this moment
+            return photo, current
+    raise Problem("review_unknown", "There is no such verdict of yours, or it is undone already.", status=404)
 
 
 def _reviewed_before() -> Problem:

@@ -60,6 +60,15 @@ class AddressUploadThrottle(AddressThrottle):
     scope = "address_upload"
 
 
+class StaffThrottle(_OpenOnFailure):
+    """Per member of staff, for many may sit behind one address."""
+
+    scope = "staff"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> Any:
+        return f"throttle-{self.scope}-{request.user.pk}" if request.user is not None else None
+
+
 class ParticipantThrottle(AddressThrottle):
     """How many new participants one address may begin; a school behind one address is many people."""
 

@@ -37,6 +37,7 @@ LOGIN = "django.contrib.auth.backends.ModelBackend"
 EVERYBODY: Row = (200, 200, 200, 200, 200, 200)
 NEVER: Row = (404, 404, 404, 404, 404, 404)
 VOLUNTEERS: Row = (403, 200, 200, 403, 403, 403)
+REVIEWERS: Row = (403, 403, 403, 200, 200, 200)
 OWNER_AND_STAFF: Row = (404, 200, 404, 200, 200, 200)
 STAFF: Row = (302, 302, 302, 200, 200, 200)  # 302: to the sign-in page
 MANAGERS: Row = (302, 302, 302, 403, 200, 200)
@@ -104,6 +105,12 @@ EXPECTED: dict[str, Row] = {
     "GET api/v1/me/export/": VOLUNTEERS,
     "POST api/v1/withdrawal/": VOLUNTEERS,
     "GET api/v1/tombstones/": EVERYBODY,
+    "GET api/v1/reviews/": REVIEWERS,
+    "POST api/v1/reviews/": (403, 403, 403, 400, 400, 400),  # an empty body
+    "POST api/v1/reviews/claims/": REVIEWERS,
+    "POST api/v1/reviews/release/": (403, 403, 403, 400, 400, 400),
+    "POST api/v1/reviews/reveal/": (403, 403, 403, 400, 400, 400),
+    "POST api/v1/reviews/undo/": (403, 403, 403, 400, 400, 400),
     "GET api/v1/photos/<uuid:photo_id>/": (403, 200, 404, 403, 403, 403),
     "DELETE api/v1/photos/<uuid:photo_id>/": (403, 204, 404, 403, 403, 403),
     "GET admin/": STAFF,

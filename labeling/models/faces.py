@@ -128,6 +128,14 @@ class Face(models.Model):
     def box(self) -> list[float]:
         return [self.x, self.y, self.width, self.height]
 
+    def crop_outline(self) -> list[tuple[float, float]]:
+        """The four corners of the crop in pixels of the photo, clockwise from where the crop has its upper left."""
+        (a, b, left), (c, d, top) = self.transform
+        determinant = a * d - b * c
+        corners = ((0, 0), (CROP_SIZE, 0), (CROP_SIZE, CROP_SIZE), (0, CROP_SIZE))
+        shifted = [(x - left, y - top) for x, y in corners]
+        return [((d * x - b * y) / determinant, (a * y - c * x) / determinant) for x, y in shifted]
+
     @staticmethod
     def crop_name(day: datetime) -> str:
         return f"crops/{day:%Y/%m/%d}/{uuid.uuid4()}.jpg"

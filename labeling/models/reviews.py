@@ -62,6 +62,12 @@ class Review(models.Model):
         null=True, blank=True, help_text="Undone, or the photo was opened again."
     )
 
+    revealed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="From then on the reviewer knew what others said: it is not undone any more.",
+    )
+
     objects = ReviewQuerySet.as_manager()
 
     class Meta:

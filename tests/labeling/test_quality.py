@@ -83,7 +83,7 @@ def test_counts_follow_undoing_opening_and_withdrawing(
     assert patterns() == {"tongue:2": 1, "rejected:1": 1}
     assert not UncountedDay.objects.exists()
 
-    review_undo(review=last, reviewer=ben)
+    review_undo(review_id=last.pk, reviewer=ben)
     assert UncountedDay.objects.exists()
     count()
     assert patterns() == {"tongue:1": 1, "rejected:1": 1}

@@ -249,7 +249,7 @@ def test_hidden_photo_that_is_opened_again_waits_for_everybody(seen_photo: Seen,
 def test_undone_verdict_stays_as_history_and_the_photo_comes_back(seen_photo: Seen, staff: Any) -> None:
     photo, alice = seen_photo(), staff("alice")
     review = review_record(photo=photo, reviewer=alice, verdict="reject", reason="indecent")
-    again = review_undo(review=review, reviewer=alice)
+    again = review_undo(review_id=review.pk, reviewer=alice)
     assert (again.pk, again.state) == (photo.pk, Photo.State.IN_REVIEW)
     assert photo.queue_entry.claimed_by == alice
     review_record(photo=photo, reviewer=alice, verdict="match")
@@ -263,7 +263,7 @@ def test_undone_verdict_opens_what_it_decided(seen_photo: Seen, staff: Any, smil
     photo, bob = seen_photo(), staff("bob")
     review_record(photo=photo, reviewer=staff("alice"), verdict="match")
     review = review_record(photo=photo, reviewer=bob, verdict="match")
-    review_undo(review=review, reviewer=bob)
+    review_undo(review_id=review.pk, reviewer=bob)
     photo.refresh_from_db()
     smiley.refresh_from_db()
     assert (photo.state, photo.accepted_as, smiley.accepted_count) == (Photo.State.IN_REVIEW, None, 0)
@@ -284,7 +284,7 @@ def test_only_ones_own_and_only_for_an_hour(
     review = review_record(photo=seen_photo(), reviewer=people["alice"], verdict="match")
     Review.objects.update(created_at=timezone.now() - age)
     with pytest.raises(Problem) as refusal:
-        review_undo(review=review, reviewer=people[whose])
+        review_undo(review_id=review.pk, reviewer=people[whose])
     assert refusal.value.code == code
     assert Review.objects.standing().count() == 1
 
@@ -292,9 +292,9 @@ def test_only_ones_own_and_only_for_an_hour(
 def test_nothing_is_undone_twice(seen_photo: Seen, staff: Any) -> None:
     alice = staff("alice")
     review = review_record(photo=seen_photo(), reviewer=alice, verdict="match")
-    review_undo(review=review, reviewer=alice)
+    review_undo(review_id=review.pk, reviewer=alice)
     with pytest.raises(Problem):
-        review_undo(review=review, reviewer=alice)
+        review_undo(review_id=review.pk, reviewer=alice)
     assert AuditEvent.objects.filter(action="review_undone").count() == 1
 
 

@@ -142,7 +142,7 @@ def test_undone_gold_verdict_is_asked_for_again_and_still_counts_for_nothing(
     shares.REVIEW_GOLD_PERCENT = 100
     take(alice)
     review = review_record(photo=golden, reviewer=alice, verdict="unclear")
-    review_undo(review=review, reviewer=alice)
+    review_undo(review_id=review.pk, reviewer=alice)
     assert review_record(photo=golden, reviewer=alice, verdict="match").kind == Review.Kind.GOLD
 
 
@@ -201,7 +201,7 @@ def test_undone_grid_verdict_does_not_come_back(seen_photo: Seen, staff: Any, sh
     alice = staff("alice")
     review = review_record(photo=seen_photo(), reviewer=alice, verdict="match", mode="grid")
     assert Check.objects.count() == 1
-    review_undo(review=review, reviewer=alice)
+    review_undo(review_id=review.pk, reviewer=alice)
     assert not Check.objects.exists()
 
 

@@ -96,7 +96,7 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
         # Names of files on our disk. The pictures are exported; the mask's alpha is what differs between two of them.
         *(("photo", "file"), ("face", "crop"), ("maskedface", "image"), ("maskedface", "alpha")),
         # The reviewer is somebody else, and theirs is not ours to give away.
-        *(("review", "reviewer"), ("review", "mode"), ("review", "seconds")),
+        *(("review", name) for name in ("reviewer", "mode", "seconds", "revealed_at")),
         # Parts of the hash, which is exported, and a note for the workers.
         *(("analysis", name) for name in (*(f"band_{band}" for band in range(5)), "compared")),
     }
