@@ -59,17 +59,6 @@ def folds(data: PackedData, count: int, seed: int) -> list[PackedData]:
     return parts
 
 
-def at_random(data: PackedData, seed: int) -> PackedData:
-    """Pictures divided without regard to people, in the same shares: what shows how much that leaks."""
-    order = np.random.default_rng(seed).permutation(len(data))
-    splits = data.splits[order].tolist()
-    return pack(
-        task=data.task, images=np.asarray(data.images), persons=[f"picture-{i}" for i in range(len(data))],
-        splits=splits, ids=data.ids.tolist(), labels=[data.classes[i] for i in data.labels] if data.classes else None,
-        classes=data.classes or None, points=data.points, masked=data.masked, alpha=data.alpha,
-    )  # fmt: skip
-
-
 class Table:
     """Trains, measures and prints, row by row."""
 

@@ -9,10 +9,10 @@ trained once with a loss masked by presence and once on the rows that are still 
 
 from __future__ import annotations
 
-from bench._nets import SAMPLES, Table, at_random, options, said_of_the_machine
+from bench._nets import SAMPLES, Table, options, said_of_the_machine
 from ml.config import TrainConfig
 from ml.data.keypoint_sources import blank_points
-from ml.data.packed import DataError
+from ml.data.packed import DataError, divided_by_picture
 from ml.data.sources import load_data
 
 PUBLISHED = ("conv_head", "inception_lite")
@@ -44,7 +44,7 @@ def main() -> None:
         if evaluations:
             table.baselines(evaluations[0])
         if chosen.random_split:
-            table.row("ours, random split", ours, [at_random(data, chosen.seed)])
+            table.row("ours, random split", ours, [divided_by_picture(data, seed=chosen.seed)])
     print(f"\n{said_of_the_machine()}")
 
 

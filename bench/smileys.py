@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench._nets import SAMPLES, Table, at_random, folds, options, said_of_the_machine
+from bench._nets import SAMPLES, Table, folds, options, said_of_the_machine
 from ml.config import TrainConfig
+from ml.data.packed import divided_by_picture
 from ml.data.sources import load_data
 
 
@@ -50,7 +51,7 @@ def main() -> None:
         table.row(
             "ours, random split",
             TrainConfig.of("smiley", "smielfy_faces"),
-            [at_random(parts[0], chosen.seed)],
+            [divided_by_picture(parts[0], seed=chosen.seed)],
         )
     print(f"\n{said_of_the_machine()}")
 

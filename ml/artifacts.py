@@ -2,7 +2,9 @@
 
     model.keras     the network with its weights, to train on or look into
     model.tflite    the same for serving, float32 [1, S, S, C] in 0…255 → probabilities [1, classes]
-    artifact.json   what it is: task, architecture, classes, input, config, data, versions; both checksums
+    model.onnx      the same for other runtimes, any number of pictures at a time; not where it was declined
+    card.md         what it is and is not for, in words
+    artifact.json   what it is: task, architecture, classes, input, config, data, versions, checksums of the models
 
 ``artifact.json`` is written last: a directory without it is not finished. Nothing is ever pickled.
 """
@@ -29,10 +31,13 @@ FORMAT_VERSION = 1
 INFO = "artifact.json"
 KERAS_MODEL = "model.keras"
 LITERT_MODEL = "model.tflite"
+ONNX_MODEL = "model.onnx"
+CARD = "card.md"
 
 _PACKAGES = (
     "keras",
     "tensorflow",
+    "tf2onnx",
     "ai-edge-litert",
     "numpy",
     "opencv-python-headless",
@@ -120,13 +125,14 @@ def read_artifact(directory: str | os.PathLike[str], *, verify: bool = True) -> 
     return info
 
 
-def write_artifact(directory: Path, model: Any, info: ArtifactInfo) -> ArtifactInfo:
+def write_artifact(directory: Path, model: Any, info: ArtifactInfo, *, onnx: bool = False) -> ArtifactInfo:
     """Write the model and its description. Imports TensorFlow.
 
     Args:
         directory: made if it is not there.
         model: a keras.Model in float32.
         info: its description; ``packages``, ``code_revision`` and ``files`` are filled in here.
+        onnx: write that file, too; it takes some seconds.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / INFO).unlink(missing_ok=True)
@@ -135,13 +141,17 @@ def write_artifact(directory: Path, model: Any, info: ArtifactInfo) -> ArtifactI
     keras_aside.replace(directory / KERAS_MODEL)
     write_aside(directory / LITERT_MODEL, to_litert(model))
     _compare(model, directory / LITERT_MODEL)
+    names = [KERAS_MODEL, LITERT_MODEL]
+    if onnx:
+        write_aside(directory / ONNX_MODEL, to_onnx(model))
+        names.append(ONNX_MODEL)
+    from ml.card import model_card
+
+    write_aside(directory / CARD, model_card(info).encode())
     values = asdict(info) | {
         "packages": package_versions(),
         "code_revision": code_revision(),
-        "files": {
-            name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
-            for name in (KERAS_MODEL, LITERT_MODEL)
-        },
+        "files": {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in names},
     }
     write_aside(directory / INFO, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
     return read_artifact(directory)
@@ -182,6 +192,18 @@ def to_litert(model: Any) -> bytes:
     holder.variables_of_model = [variable.value for variable in model.variables]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], holder)
     return bytes(converter.convert())
+
+
+def to_onnx(model: Any) -> bytes:
+    """A Keras model as ONNX, opset 17. Imports TensorFlow."""
+    import tensorflow as tf
+    import tf2onnx
+
+    shape = (None, *model.inputs[0].shape[1:])
+    signature = (tf.TensorSpec(shape, tf.float32, name="image"),)
+    serve = tf.function(lambda image: model(image, training=False), input_signature=signature)
+    proto, _ = tf2onnx.convert.from_function(serve, input_signature=signature, opset=17)
+    return bytes(proto.SerializeToString())
 
 
 def _compare(model: Any, litert: Path) -> None:

@@ -47,6 +47,7 @@ class TrainConfig:
         weight_decay: AdamW's; 0: plain Adam.
         ema: momentum of the moving average of the weights that is judged and kept; 0: the weights themselves.
         flip_test: what is kept averages its answer over the picture and its mirror image.
+        onnx: write ``model.onnx``, too.
         warm_start: an artifact directory to take weights from, wherever layers have the same name and shape.
         size: side of the network's input in pixels; None: the architecture's.
         filters, kernels: of the U-Nets, from the outside in; None: the architecture's.
@@ -76,6 +77,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     ema: float = 0.0
     flip_test: bool = False
+    onnx: bool = False
     warm_start: str | None = None
     size: int | None = None
     filters: tuple[int, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ INK = "#222222"
 
 
 def confusion_matrix_png(
-    matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path, *, title: str = ""
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path | IO[bytes], *, title: str = ""
 ) -> None:
     """Draw a confusion matrix: what it was in rows, what the model said in columns, counts in the cells.
 
@@ -24,7 +24,7 @@ def confusion_matrix_png(
     Args:
         matrix: [true][predicted] counts.
         classes: names in that order.
-        path: the PNG to write.
+        path: the PNG to write, or an open file.
         title: above the picture.
     """
     figure, axes = _figure(1.6 + 0.62 * len(classes), 1.5 + 0.52 * len(classes))
@@ -53,15 +53,17 @@ def confusion_matrix_png(
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_title(title, loc="left", color=INK, fontsize=11)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, format="png")
 
 
-def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, best_epoch: int = 0) -> None:
+def training_curves_png(
+    history: Sequence[Mapping[str, float]], path: Path | IO[bytes], *, best_epoch: int = 0
+) -> None:
     """Draw the loss of the people learnt from (grey) and every figure of other people (accent) over the epochs.
 
     Args:
         history: one row an epoch, as ``ArtifactInfo.training["history"]`` holds them.
-        path: the PNG to write.
+        path: the PNG to write, or an open file.
         best_epoch: marked, when not 0.
     """
     names = ["loss"] + [
@@ -95,7 +97,51 @@ def training_curves_png(history: Sequence[Mapping[str, float]], path: Path, *, b
         axes.set_ylim(bottom=0, top=max(top, 1e-9))
         axes.tick_params(colors=GREY)
         _bare(axes)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, format="png")
+
+
+def reliability_png(rows: Sequence[Mapping[str, float]], path: Path | IO[bytes]) -> None:
+    """Draw how often a model is right against how certain it says it is; dots grow with how often it says so.
+
+    Args:
+        rows: as ``ml.metrics.reliability`` gives them.
+        path: the PNG to write, or an open file.
+    """
+    figure, axes = _figure(3.8, 3.6)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    certainty, right, share = (np.array([row[k] for row in rows]) for k in ("certainty", "right", "share"))
+    axes.scatter(certainty, right, s=30 + 500 * share, color=ACCENT, alpha=0.7, linewidths=0)
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(-0.02, 1.04)
+    axes.set_xlabel("how certain it was", color=GREY)
+    axes.set_title("how often it was right", loc="left", color=INK, fontsize=11)
+    axes.tick_params(colors=GREY)
+    _bare(axes)
+    figure.savefig(path, dpi=150, format="png")
+
+
+def point_errors_png(per_point: Mapping[str, Mapping[str, Any]], path: Path | IO[bytes]) -> None:
+    """Draw each keypoint's NME as a bar.
+
+    Args:
+        per_point: name → figures, as ``ml.metrics.keypoint_metrics`` gives them.
+        path: the PNG to write, or an open file.
+    """
+    known = {name: row["nme"] for name, row in per_point.items() if row["nme"] is not None}
+    figure, axes = _figure(6.4, 0.9 + 0.26 * len(known))
+    places = range(len(known))
+    values = list(known.values())
+    axes.barh(places, values, color=ACCENT, height=0.62)
+    axes.set_yticks(places, [name.replace("_", " ") for name in known])
+    axes.invert_yaxis()
+    for place, value in zip(places, values, strict=True):
+        axes.text(value, place, f" {value:.3f}", va="center", color=INK, fontsize=8)
+    axes.set_title("error of each point, in distances of the eyes", loc="left", color=INK, fontsize=11)
+    axes.tick_params(colors=GREY, length=0)
+    axes.set_xticks([])
+    for side in ("top", "right", "bottom", "left"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(path, dpi=150, format="png")
 
 
 def _bare(axes: Any) -> None:

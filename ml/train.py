@@ -95,6 +95,7 @@ def train(
             left_out=task.left_out,
             training=_facts(run, task, data, model),
         ),
+        onnx=config.onnx,
     )
     run.checkpoints.remove()
     return workdir

@@ -42,6 +42,11 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "--full-precision", dest="mixed_precision", action="store_false", default=None,
         help="neither half precision nor XLA on a GPU",
     )  # fmt: skip
+    parser.add_argument(
+        "--split-by", choices=("person", "picture"), default="person",
+        help="picture: people are not kept apart, to see how much that flatters (default: person)",
+    )  # fmt: skip
+    parser.add_argument("--onnx", action="store_true", default=None, help="write model.onnx, too")
     parser.add_argument("--json", action="store_true", help="one JSON line an epoch")
     parser.set_defaults(run=run_train)
 
@@ -52,7 +57,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 _SETTINGS = (
     "epochs", "max_seconds", "seed", "batch_size", "learning_rate", "schedule", "loss", "size", "filters", "kernels",
-    "warm_start", "balance", "augment", "mixed_precision",
+    "warm_start", "balance", "augment", "mixed_precision", "onnx",
 )  # fmt: skip
 
 
@@ -66,6 +71,10 @@ def run_train(options: argparse.Namespace) -> int:
     size = config.size or architecture(config.architecture, config.task).size
     bar = ProgressBar(config.epochs, as_json=options.json, seconds=config.max_seconds)
     data = load_data(config.task, options.data, size=size, seed=config.seed, notice=say, progress=bar.loading)
+    if options.split_by == "picture":
+        from ml.data.packed import divided_by_picture
+
+        data = divided_by_picture(data, seed=config.seed)
     try:
         out = train(config, data, Path(options.out), bar)
     except TrainingDivergedError as error:
@@ -104,6 +113,13 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vote", action="store_true", help="smileys: 45 windows a picture, too")
     parser.add_argument("--confusion-matrix", metavar="PNG", type=Path)
     parser.add_argument("--curves", metavar="PNG", type=Path, help="how the model learnt")
+    parser.add_argument("--report", metavar="HTML", type=Path, help="everything on one page")
+    parser.add_argument("--faces", action="store_true", help="show people's faces in the report")
+    parser.add_argument(
+        "--random-split",
+        metavar="DIR",
+        help="a model trained with --split-by picture, to stand beside this one",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run_evaluate)
 
@@ -123,6 +139,15 @@ def run_evaluate(options: argparse.Namespace) -> int:
     result = evaluation.result
     if not result["same_data"]:
         say("These are other data than the model was trained on: make sure that no person is in both.")
+    if options.random_split:
+        from ml.data.packed import divided_by_picture
+
+        divided = divided_by_picture(data, seed=read_artifact(options.random_split).seed)
+        result["random_split"] = examine(options.random_split, divided).result
+    if options.report:
+        from ml.report import write_report
+
+        write_report(evaluation, options.report, faces=options.faces, at_random=result.get("random_split"))
     if options.confusion_matrix and info.task == "smiley":
         from ml.plots import confusion_matrix_png
 

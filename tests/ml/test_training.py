@@ -71,6 +71,7 @@ def test_the_artifact_says_what_it_is(model, drawn_faces):
     assert len(info.training["history"]) == info.training["epochs"]
     assert sorted(path.name for path in model.iterdir()) == [
         "artifact.json",
+        "card.md",
         "events.out.tfevents.curves",
         "model.keras",
         "model.tflite",
