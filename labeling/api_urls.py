@@ -1,8 +1,10 @@
 from django.urls import path
 
 from . import api
+from .keypoint_views import KeypointsView
 
 urlpatterns = [
+    path("faces/<uuid:face_id>/keypoints/", KeypointsView.as_view(), name="api-keypoints"),
     path("reviews/", api.ReviewsView.as_view(), name="api-reviews"),
     path("reviews/claims/", api.ClaimsView.as_view(), name="api-review-claims"),
     path("reviews/release/", api.ReleaseView.as_view(), name="api-review-release"),

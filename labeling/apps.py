@@ -33,5 +33,6 @@ def _grant_roles(**kwargs: Any) -> None:
             "labeling.change_smileyqueue",
             "labeling.add_videoimport",
             "labeling.see_quality",
+            "labeling.add_keypointset",
         ],
     )

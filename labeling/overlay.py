@@ -5,7 +5,8 @@ from django.core.files.storage import default_storage
 from collector.models import Photo
 
 from .analysis import analyser
-from .models import Face, KeypointSet
+from .keypoints import keypoints_best
+from .models import Face
 
 _POINT = '<circle cx="{0:.1f}" cy="{1:.1f}" r="{2:.2f}" fill="{3}"/>'
 _MESH, _KEYPOINT, _BOX, _CROP = "#8fd3ff", "#ffb020", "#ffffff", "#ffb020"
@@ -39,9 +40,7 @@ def _mesh(photo: Photo, unit: float) -> list[str]:
 
 
 def _keypoints(face: Face, unit: float) -> list[str]:
-    sets = {points.source: points for points in face.keypoint_sets.all()}
-    # A human's win over a model's, and these over the mesh's.
-    best = next((sets[source] for source in reversed(KeypointSet.Source.values) if source in sets), None)
+    best = keypoints_best(face)
     if best is None:
         return []
     return [

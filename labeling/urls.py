@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.gzip import gzip_page
 
+from .keypoint_views import keypoint_page
 from .media import face_crop, masked_face, photo_overlay
 from .my_photos import my_photos
 from .quality_views import quality_csv, quality_page
@@ -23,6 +24,8 @@ urlpatterns = [
         admin.site.admin_view(video_track),
         name="video-track",
     ),
+    path("admin/keypoints/", admin.site.admin_view(keypoint_page), name="keypoints"),
+    path("admin/keypoints/<uuid:face_id>/", admin.site.admin_view(keypoint_page), name="keypoints-of"),
     path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),
     path("api/v1/reviews/quality/<slug:table>.csv", quality_csv, name="api-quality"),
     path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),

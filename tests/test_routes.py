@@ -82,6 +82,10 @@ EXPECTED: dict[str, Row] = {
     "GET admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 405, 405, 405),
     "POST admin/videos/<uuid:video_id>/decide/": (302, 302, 302, 403, 302, 302),
     "GET admin/videos/<uuid:video_id>/<int:number>.jpg": MANAGERS,
+    "GET admin/keypoints/": MANAGERS,
+    "GET admin/keypoints/<uuid:face_id>/": MANAGERS,
+    "GET api/v1/faces/<uuid:face_id>/keypoints/": (403, 403, 403, 403, 200, 200),
+    "PUT api/v1/faces/<uuid:face_id>/keypoints/": (403, 403, 403, 403, 415, 415),  # nothing that is JSON
     "GET admin/quality/": MANAGERS,
     "GET api/v1/reviews/quality/<slug:table>.csv": (403, 403, 403, 403, 200, 200),
     "GET admin/review/": STAFF,

@@ -1,6 +1,7 @@
 """What detectors and people say of a photo."""
 
 from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
+from .keypoints import KeypointDoubt
 from .quality import PairCount, PatternCount, ReviewerCount, UncountedDay
 from .queue import Check, GoldPhoto, QueueEntry, SmileyQueue
 from .reviews import Decision, Review
@@ -14,6 +15,7 @@ __all__ = [
     "Decision",
     "Face",
     "GoldPhoto",
+    "KeypointDoubt",
     "KeypointSet",
     "MaskedFace",
     "NearDuplicate",
