@@ -27,7 +27,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem }
 h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-p { max-width: 44rem } .quiet { color: #666 } .warn { color: #b4460f }
+p { max-width: 44rem } p.wide { max-width: none } .quiet { color: #666 } .warn { color: #b4460f }
 table { border-collapse: collapse; margin: .8rem 0 } th, td { padding: .25rem 1rem .25rem 0; text-align: right;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid #e5e5e5 } th { font-weight: 600 }
 th:first-child, td:first-child { text-align: left } img { max-width: 100%; height: auto }
@@ -87,7 +87,10 @@ def write_report(
     if faces:
         if info.task == "unmask":
             parts += ["<h2>Masked, unmasked, bare</h2>", _picture(sheets.strips(evaluation), "strips")]
-        parts += ["<h2>Worst cases</h2>", _picture(sheets.worst_cases(evaluation), "worst cases")]
+        parts.append("<h2>Worst cases</h2>")
+        if info.task == "keypoints":
+            parts.append('<p class="quiet">Green: as labelled. Orange: as predicted.</p>')
+        parts += [_picture(sheets.worst_cases(evaluation), "worst cases")]
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -106,15 +109,16 @@ def _figures(result: Mapping[str, Any], at_random: Mapping[str, Any] | None) -> 
     if at_random is not None:
         columns["people not kept apart"] = at_random
     heads = "".join(f"<th>{_text(name)}</th>" for name in columns)
+    heads = heads.replace("</th>", "</th><th>95 %</th>", 1)
     rows = []
     for name, title in NAMES.items():
         if name not in result:
             continue
-        cells = "".join(f"<td>{_number(values.get(name))}</td>" for values in columns.values())
+        first, *others = [f"<td>{_number(values.get(name))}</td>" for values in columns.values()]
         between = result["intervals"].get(name)
         sure = f"{_number(between[0])} to {_number(between[1])}" if between else ""
-        rows.append(f"<tr><td>{title}</td><td>{sure}</td>{cells}</tr>")
-    return f"<table><tr><th></th><th>95 %</th>{heads}</tr>{''.join(rows)}</table>"
+        rows.append(f"<tr><td>{title}</td>{first}<td>{sure}</td>{''.join(others)}</tr>")
+    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
 
 
 def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> str:
@@ -164,7 +168,7 @@ def _picture(picture: Picture, name: str) -> str:
 
 def _embedded(content: bytes, kind: str, name: str) -> str:
     coded = base64.b64encode(content).decode()
-    return f'<p><img alt="{_text(name)}" src="data:image/{kind};base64,{coded}"></p>'
+    return f'<p class="wide"><img alt="{_text(name)}" src="data:image/{kind};base64,{coded}"></p>'
 
 
 def _number(value: float | None) -> str:

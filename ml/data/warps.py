@@ -47,10 +47,37 @@ def _matrix(*entries: Any) -> Any:
 def warp(images: Any, matrix: Any) -> Any:
     """Pictures [N, S, S, C] seen through matrices [N, 3, 3]; bilinear, the border's pixels repeated outside.
 
-    A black border would be a feature to learn; photos have none.
+    A black border would be a feature to learn; photos have none. By TensorFlow's own operation, twice as fast on a CPU
+    as :func:`warp_portable`.
     """
     flat = ops.reshape(matrix, (-1, 9))[:, :8]
     return ops.image.affine_transform(images, flat, interpolation="bilinear", fill_mode="nearest")
+
+
+def warp_portable(images: Any, matrix: Any) -> Any:
+    """The same written out: that operation cannot be compiled by XLA, and JAX's knows no perspective."""
+    side, channels = images.shape[1], images.shape[-1]
+    place = ops.arange(side, dtype="float32")
+    x, y = ops.reshape(place, (1, 1, side)), ops.reshape(place, (1, side, 1))
+
+    def row(index: int) -> Any:
+        a, b, c = (ops.reshape(matrix[:, index, k], (-1, 1, 1)) for k in range(3))
+        return a * x + b * y + c
+
+    depth = row(2)
+    u, v = (ops.clip(row(index) / depth, 0.0, side - 1.0) for index in (0, 1))
+    left, top = (ops.minimum(ops.floor(along), side - 2.0) for along in (u, v))
+    across, down = ops.expand_dims(u - left, -1), ops.expand_dims(v - top, -1)
+    first = ops.reshape(ops.arange(ops.shape(images)[0]) * (side * side), (-1, 1, 1))
+    corner = first + ops.cast(top * side + left, "int32")
+    flat = ops.reshape(images, (-1, channels))
+
+    def at(step: int) -> Any:
+        return ops.take(flat, corner + step, axis=0)
+
+    upper = at(0) + (at(1) - at(0)) * across
+    lower = at(side) + (at(side + 1) - at(side)) * across
+    return upper + (lower - upper) * down
 
 
 def move_points(points: Any, matrix: Any, mirror: Any) -> Any:

@@ -149,3 +149,41 @@ def test_recipes_are_the_published_ones_and_can_be_overruled():
     for settings in ({"schedule": "x"}, {"clock": "x"}, {"filters": (1, 2), "kernels": (3,)}, {"ema": 1.0}):
         with pytest.raises(ConfigError):
             TrainConfig(**settings)
+
+
+def test_half_precision_with_xla_learns_too(tmp_path):
+    """As on a GPU: every view, the loss and the network compile, and the weights stay finite and are kept in full."""
+    import keras
+
+    from ml.checkpoints import Checkpoints
+    from ml.loop import Run
+    from ml.tasks import choose_task
+
+    config = replace(ALL_OF_IT, epochs=2)
+    data = squares()
+    run = Run(
+        config,
+        data,
+        choose_task(config, data),
+        ARCHITECTURES["tiny_points"],
+        Checkpoints(tmp_path),
+        lambda e: None,
+    )
+    run.on_gpu = True
+    net = run.to_end()
+    assert keras.config.dtype_policy().name == "float32"
+    assert {str(weight.dtype) for weight in net.weights} == {"float32"}
+    assert all(np.isfinite(weight).all() for weight in net.get_weights())
+    assert run.progress.history[1]["loss"] < run.progress.history[0]["loss"]
+
+
+def test_a_network_that_answers_nan_is_no_artifact(tmp_path):
+    from ml.artifacts import INFO, ArtifactInfo, write_artifact
+    from tests.ml.tiny import tiny_net
+
+    net = tiny_net(3, size=16, channels=3)
+    net.set_weights([np.full_like(weight, np.nan) for weight in net.get_weights()])
+    info = ArtifactInfo("smiley", "tiny", ("a", "b", "c"), 16, 3, 0, {}, "")
+    with pytest.raises(ArtifactError, match="not written"):
+        write_artifact(tmp_path / "out", net, info)
+    assert not (tmp_path / "out" / INFO).exists()
