@@ -6,4 +6,7 @@ from operations.bridge import Bridge
 
 from .wsgi import application as django
 
-application = Bridge(django, threads=settings.WEB_THREADS, max_body=settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
+# Whatever a view takes at once: a photo with its form, or a piece of a video.
+_MAX_BODY = max(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, 16 * 2**20)
+
+application = Bridge(django, threads=settings.WEB_THREADS, max_body=_MAX_BODY)

@@ -156,7 +156,7 @@ def test_a_page_answers_beside_unfinished_requests(free_port: int, request_head:
 def test_a_body_that_is_too_long_is_answered_in_words(free_port: int) -> None:
     """It is read to its end, for a browser shows no answer while it is still sending."""
     options = Options.from_environment({"TRUSTED_PROXIES": "1", "PORT": str(free_port)})
-    length = settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1
+    length = 2 * settings.FILE_UPLOAD_MAX_MEMORY_SIZE
     with running_web(options):
         connection = http.client.HTTPConnection("127.0.0.1", free_port, timeout=30)
         headers = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "10.1.2.3"}
