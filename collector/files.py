@@ -12,6 +12,7 @@ from django.utils import timezone
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
+from operations.models import Job
 
 from .models import Photo
 
@@ -44,10 +45,12 @@ def files_erase(*, subject: str, names: Iterable[str]) -> None:
             name="collector.erase_files",
             subject=f"{subject}:{start}" if start else subject,
             payload={"names": listed[start : start + _NAMES_AT_ONCE]},
+            priority=Job.Priority.WAITED_FOR,
         )
 
 
-@job_handler("collector.erase_files", queue="bulk", time_limit=300)
+# Where jobs take seconds: behind the hours that some bulk work takes, forgetting would not be done within a minute.
+@job_handler("collector.erase_files", queue="media", time_limit=300)
 def _erase(job: RunningJob) -> None:
     for name in job.payload["names"]:
         default_storage.delete(name)

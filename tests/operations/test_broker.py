@@ -21,9 +21,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu import pools
 
+from collector.services import photo_withdraw
 from operations.jobs import broker as jobs_broker
 from operations.jobs import housekeeping
-from operations.jobs.services import jobs_announce_lost
+from operations.jobs.services import job_enqueue, jobs_announce_lost
 from operations.launch import broker as launch_broker
 from operations.models import Job
 from tests.conftest import wait_until
@@ -276,3 +277,13 @@ def test_somebody_who_waits_goes_before_a_thousand_who_do_not(queues: None, note
     waited_for = noted.enqueue("a volunteer's", priority=Job.Priority.WAITED_FOR)
     assert jobs_broker.depth("bulk") == 4
     assert messages() == [[str(job.pk)] for job in (waited_for, *imported)]
+
+
+def test_what_was_withdrawn_is_erased_before_a_backlog(photo: Any, queues: None, handle: Any) -> None:
+    """In the queue whose jobs take seconds, for each of the others may be held for hours."""
+    usual = handle(lambda job: None, queue="media")
+    for number in range(3):
+        job_enqueue(name=usual, subject=str(number))
+    photo_withdraw(photo=photo, actor="participant")
+    erasing = Job.objects.get(kind="collector.erase_files")
+    assert messages("media")[0] == [str(erasing.pk)]
