@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import islice
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -13,6 +14,7 @@ from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
+from operations.private_files import files_before
 
 from .models import Photo
 
@@ -64,27 +66,19 @@ def _erase(job: RunningJob) -> None:
 
 
 def erase_orphans(folder: str, known: Callable[[list[str]], set[str]]) -> int:
-    """Delete files under `folder/YYYY/MM/DD` that no row knows; `known` returns those that one does.
+    """Delete files under `folder/YYYY/MM/DD` that no row knows; `known` returns those of the given that one does.
 
     Only files older than ORPHAN_HOURS, for a younger one's row may be about to be committed.
     """
     before = timezone.now() - timedelta(hours=settings.ORPHAN_HOURS)
     erased = 0
     for days in range(_DAYS_SEARCHED):
-        names = _old_files(f"{folder}/{timezone.now() - timedelta(days=days):%Y/%m/%d}", before)
-        for name in set(names) - known(names):
-            default_storage.delete(name)
-            erased += 1
+        names = files_before(f"{folder}/{timezone.now() - timedelta(days=days):%Y/%m/%d}", before)
+        while some := list(islice(names, _NAMES_AT_ONCE)):
+            for name in set(some) - known(some):
+                default_storage.delete(name)
+                erased += 1
     return erased
-
-
-def _old_files(folder: str, before: datetime) -> list[str]:
-    try:
-        names = default_storage.listdir(folder)[1]
-    except FileNotFoundError:
-        return []
-    paths = [f"{folder}/{name}" for name in names]
-    return [path for path in paths if default_storage.get_modified_time(path) < before]
 
 
 @housekeeping("collector.erase_orphans", every=timedelta(hours=1))

@@ -249,6 +249,7 @@ class Photo(models.Model):
             models.Index(fields=["state", "created_at"], name="photo_queue"),
             models.Index(fields=["participant", "-created_at"], name="photo_mine"),
             models.Index(fields=["-created_at"], name="photo_newest"),
+            models.Index(fields=["file"], name="photo_file"),
             models.Index(
                 fields=["created_at"], condition=models.Q(processed_at=None), name="photo_unprocessed"
             ),

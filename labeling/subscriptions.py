@@ -5,7 +5,6 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -121,5 +120,7 @@ def _erase_orphaned_files() -> None:
 
 
 def _known_masks(names: list[str]) -> set[str]:
-    known = MaskedFace.objects.filter(Q(image__in=names) | Q(alpha__in=names)).values_list("image", "alpha")
+    # The two files of a mask differ by their ending, and only images are indexed.
+    images = {f"{name.rpartition('.')[0]}.jpg" for name in names}
+    known = MaskedFace.objects.filter(image__in=images).values_list("image", "alpha")
     return set(chain.from_iterable(known))

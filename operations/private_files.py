@@ -2,6 +2,9 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,6 +50,20 @@ class DurableStorage(FileSystemStorage):
 
     def url(self, name: str | None) -> str:
         raise ValueError("Private files have no address: serve them through an authorising view.")
+
+
+def files_before(folder: str, moment: datetime) -> Iterator[str]:
+    """Names of the files in a folder that were last changed before `moment`, one by one, however many there are."""
+    try:
+        entries = os.scandir(default_storage.path(folder))
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            # What was deleted since the listing began is no file any more.
+            with suppress(FileNotFoundError):
+                if entry.is_file() and entry.stat().st_mtime < moment.timestamp():
+                    yield f"{folder}/{entry.name}"
 
 
 def private_response(name: str, *, content_type: str, download_as: str | None = None) -> FileResponse:
