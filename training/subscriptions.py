@@ -51,7 +51,10 @@ def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
 
 @receiver(consent_revoked)
 def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
-    photos_leave_datasets(photos=Photo.objects.filter(participant=participant, import_batch=None))
+    photos = Photo.objects.filter(participant=participant, import_batch=None)
+    # Locked before anything of theirs, as whoever withdraws one of them at this moment does.
+    list(photos.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    photos_leave_datasets(photos=photos)
 
 
 @job_handler("training.predict", queue="media", time_limit=60)

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from collector.models import Participant, Photo, Smiley, Tombstone
-from collector.services import participant_withdraw, photo_decided, photo_withdraw
+from collector.services import consent_change, participant_withdraw, photo_decided, photo_withdraw
 from labeling.models import Analysis, Decision, Face, KeypointSet, MaskedFace, Review
 from operations.models import AuditEvent, Job
 from training.datasets import dataset_freeze
@@ -175,6 +175,25 @@ def test_withdrawals_beside_decisions_and_a_freeze_all_succeed(private_folder: A
     assert {stone.photo_id for stone in Tombstone.objects.all()}.isdisjoint(
         DatasetItem.objects.values_list("photo_id", flat=True)
     )
+
+
+def test_revoking_and_taking_back_at_once_both_succeed() -> None:
+    """In two windows of one browser, say."""
+    people = [newcomer() for _ in range(6)]
+    photos = [accepted(person, 6, first=number) for number, person in enumerate(people)]
+    versions_of([photo for mine in photos for photo in mine])
+    assert (
+        at_once(
+            [
+                *(lambda p=p: consent_change(participant=p, scope="train", allowed=False) for p in people),
+                *(lambda m=mine: [photo_withdraw(photo=one, actor="") for one in m] for mine in photos),
+            ]
+        )
+        == []
+    )
+    assert not Photo.objects.exists()
+    assert not DatasetItem.objects.exists()
+    assert Tombstone.objects.count() == 36
 
 
 def test_withdrawing_a_hundred_photos_takes_less_than_a_query_each(staff: Any) -> None:
