@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CollectorConfig(AppConfig):
@@ -6,4 +9,12 @@ class CollectorConfig(AppConfig):
     verbose_name = "Collector"
 
     def ready(self) -> None:
-        from . import files  # noqa: F401  (registers the erasing job and the search for orphans)
+        from . import counts, files  # noqa: F401  (register the erasing job and their rounds)
+
+        post_migrate.connect(_grant_roles, sender=self)
+
+
+def _grant_roles(**kwargs: Any) -> None:
+    from operations.roles import MANAGER, role_grant
+
+    role_grant(role=MANAGER, permissions=["collector.view_smiley"])

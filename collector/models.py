@@ -53,6 +53,19 @@ class Participant(models.Model):
         return str(self.id)
 
 
+class Tally(models.Model):
+    """A count that each page shows and the services keep, where counting the rows would take longer each day."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.name}"
+
+
 class Receipt(models.Model):
     """What brings a participant back on any device: a code that only they have, of which a digest stays here."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet, Sum
 
+from .counts import participants_count
 from .models import Consent, ConsentText, Participant, Photo, Receipt, Smiley
 from .wording import ShownSmiley, shown
 
@@ -72,7 +73,7 @@ def collection_progress() -> dict[str, Any]:
     smileys = list(Smiley.objects.offered())
     return {
         "accepted": Smiley.objects.aggregate(total=Sum("accepted_count"))["total"] or 0,
-        "participants": Consent.objects.values("participant").distinct().count(),
+        "participants": participants_count(),
         "target": target,
         "by_smiley": [
             {

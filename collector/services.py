@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from operations.audit import audit_record, audit_record_each
 from operations.problems import Problem
 
-from .counts import accepted_add, smileys_lock
+from .counts import accepted_add, participants_add, smileys_lock
 from .files import atomic_with_files, files_erase
 from .intake.receive import clean_picture
 from .models import (
@@ -65,7 +65,10 @@ def consent_give(
     if not age_affirmed and scopes:
         age = _("You have to be at least %(age)d years old.") % {"age": settings.MINIMUM_AGE}
         raise Problem("age_required", age)
-    return _consent_write(participant or Participant.objects.create(), text, scopes)
+    consent = _consent_write(participant or Participant.objects.create(), text, scopes)
+    if participant is None:
+        participants_add(1)
+    return consent
 
 
 @transaction.atomic
@@ -265,7 +268,9 @@ def participant_withdraw(*, participant: Participant, actor: str) -> int:
     audit_record(
         actor=actor, action="participant_withdrawn", subject=f"participant:{current.pk}", photos=count
     )
+    taking_part = current.consents.exists()
     current.delete()
+    participants_add(-taking_part)
     return count
 
 
