@@ -1,5 +1,7 @@
 """Files that must go: those of withdrawn photos, and those whose row was never committed."""
 
+import errno
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -7,19 +9,47 @@ from itertools import islice
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 from operations.private_files import files_before
+from operations.problems import Problem
 
 from .models import Photo
 
 _NAMES_AT_ONCE = 500
 _DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the round runs every hour
+
+
+@contextmanager
+def told_when_full() -> Iterator[None]:
+    """Raises Problem (storage_full) where the disk of the files or of the database has no room for what is written."""
+    try:
+        yield
+    except (OSError, OperationalError) as error:
+        if not _is_full(error):
+            raise
+        raise Problem(
+            "storage_full",
+            _(
+                "There is no room here for more photos at the moment. Yours is tried again, so keep this page open."
+            ),
+            status=507,
+            retry_after=60,
+        ) from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    driver = error.__cause__
+    sqlite_code, sqlstate = getattr(driver, "sqlite_errorcode", None), getattr(driver, "sqlstate", None)
+    return sqlite_code == sqlite3.SQLITE_FULL or sqlstate == "53100"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from operations.audit import audit_record, audit_record_each
 from operations.problems import Problem
 
 from .counts import accepted_add, participants_add, smileys_lock
-from .files import atomic_with_files, files_erase
+from .files import atomic_with_files, files_erase, told_when_full
 from .intake.receive import clean_picture
 from .models import (
     Consent,
@@ -136,6 +136,7 @@ def photo_import(
     return _photo_store(participant, smiley, client_id, data, consent=None, import_batch=batch)
 
 
+@told_when_full()
 def _photo_store(
     participant: Participant,
     smiley: Smiley,

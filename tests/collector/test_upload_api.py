@@ -1,5 +1,6 @@
 """Uploads through the real API: what is refused leaves nothing, what is taken is clean, and there once."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from collector.selectors import consent_text_current
 from collector.services import consent_give, photo_submit
 from collector.signals import photo_submitted
 from operations.models import Job
+from operations.problems import Problem
 from tests.conftest import ROOT
 from tests.operations.conftest import do_round
 
@@ -406,6 +408,65 @@ def test_quota_holds_for_uploads_at_once(kept: Kept, settings: Any) -> None:
         thread.join()
     assert sorted(codes) == [""] * 3 + ["quota_reached"] * 5
     assert len(kept()) == Photo.objects.count() == 3
+
+
+# --- a full disk
+
+
+def test_full_disk_is_told_and_leaves_nothing(
+    browser: Browser, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sent = fields()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_room)
+        answer = browser.post(PHOTOS, sent)
+    assert "no room" in problem(answer, 507, "storage_full")["detail"]
+    assert answer.headers["Retry-After"] == "60"
+    assert kept() == []
+    sent["image"].seek(0)
+    assert browser.post(PHOTOS, sent).status_code == 201
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a disk cannot be filled up for PostgreSQL alone")
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_full_disk_of_the_database_is_told_and_leaves_nothing(
+    photo_parts: dict[str, Any], kept: Kept
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")  # what other tests have left free would have to be filled first
+        cursor.execute("PRAGMA page_count")
+        (pages,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+        try:
+            with pytest.raises(Problem) as refusal:
+                fill_up(photo_parts)
+        finally:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+    assert (refusal.value.code, refusal.value.status) == ("storage_full", 507)
+    assert len(kept()) == Photo.objects.count()
+    photo_submit(**photo_parts)
+
+
+def fill_up(photo_parts: dict[str, Any]) -> None:
+    """The database grows by whole pages: more than one photo may fit into its last ones."""
+    for _ in range(50):
+        photo_submit(**{**photo_parts, "client_id": uuid.uuid4()})
+
+
+def test_another_fault_of_the_disk_is_no_full_disk(
+    photo_parts: dict[str, Any], kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            photo_submit(**photo_parts)
+    assert kept() == []
 
 
 # --- crashes
