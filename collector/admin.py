@@ -22,6 +22,14 @@ class SmileyAdmin(admin.ModelAdmin[Smiley]):
     list_display_links = ("glyph", "slug")
     ordering = ("order",)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Smiley | None = None) -> tuple[str, ...]:
+        # Exported data sets, trained models and drawings know it by this name.
+        return ("slug",) if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Smiley, form: Any, change: bool) -> None:
+        # Only what was changed: the counts may be other ones than when the form was opened.
+        obj.save(update_fields=form.changed_data if change else None)
+
 
 @admin.register(Photo)
 class PhotoAdmin(ReadOnlyAdmin):

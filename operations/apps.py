@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class OperationsConfig(AppConfig):
@@ -8,3 +11,11 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         from . import pulses  # noqa: F401  (connects the workers' heartbeat)
         from .jobs import housekeeping  # noqa: F401  (registers its own rounds)
+
+        post_migrate.connect(_grant_roles, sender=self)
+
+
+def _grant_roles(**kwargs: Any) -> None:
+    from .roles import MANAGER, role_grant
+
+    role_grant(role=MANAGER, permissions=["operations.view_job", "operations.view_auditevent"])

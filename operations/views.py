@@ -1,5 +1,6 @@
 """Health, and the first staff account."""
 
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from .first_account import first_account_create, token_valid
 from .health import readiness
+from .problems import Problem
 
 
 @require_GET
@@ -38,9 +40,14 @@ def first_account(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     form: BaseUserCreationForm[User] = BaseUserCreationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user = first_account_create(
-            username=form.cleaned_data["username"], password=form.cleaned_data["password1"]
-        )
+        try:
+            user = first_account_create(
+                username=form.cleaned_data["username"], password=form.cleaned_data["password1"]
+            )
+        except Problem as problem:
+            # Somebody else was first, a moment ago.
+            messages.warning(request, problem.detail)
+            return redirect("admin:login")
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("admin:index")
     return render(request, "operations/first_account.html", {"form": form})

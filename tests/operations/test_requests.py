@@ -345,6 +345,17 @@ def test_first_account_link_works_once() -> None:
 
 
 @pytest.mark.django_db
+def test_who_comes_second_to_the_first_account_is_told_to_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form was there when the first account was not: two people have the link."""
+    address = link()
+    monkeypatch.setattr("operations.views.token_valid", lambda token: True)
+    first_account_create(username="bob", password="correct horse 2")
+    answer = visitor().post(address, FORM, secure=True, follow=True)
+    assert "There is a first account already" in answer.content.decode()
+    assert [user.username for user in User.objects.all()] == ["bob"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "changes",
     [{"password2": "another 2"}, {"password1": "12345678", "password2": "12345678"}, {"username": ""}],
