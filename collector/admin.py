@@ -2,17 +2,21 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
 from operations.admin import ReadOnlyAdmin
 from operations.audit import actor_of
 
-from .models import ConsentText, ImportBatch, Photo, Smiley, Tombstone
+from .models import ConsentText, ImportBatch, Participant, Photo, Smiley, Tombstone
 from .services import photo_withdraw
+
+_PHOTOS_SHOWN = 60
 
 
 @admin.register(Smiley)
@@ -59,6 +63,38 @@ class PhotoAdmin(ReadOnlyAdmin):
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("collector.delete_photo")
+
+
+@admin.register(Participant)
+class ParticipantAdmin(ReadOnlyAdmin):
+    """Somebody's photos together, and what staff decided about them. Who they are is not known to anybody here."""
+
+    change_form_template = "admin/participant.html"
+    list_display = ("id", "created_at", "last_sent_on", "sent_that_day", "muted_at", "photos_per_day")
+    list_filter = (("muted_at", admin.EmptyFieldListFilter),)
+    search_fields = ("=id",)
+    ordering = ("-created_at", "pk")
+    fields = ("created_at", "last_sent_on", "sent_that_day", "muted_at", "photos_per_day")
+    list_per_page = 50
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        somebody = self.get_object(request, unquote(object_id))
+        photos = Photo.objects.none() if somebody is None else somebody.photos.select_related("smiley")
+        if not request.user.has_perm("collector.handle_hidden"):
+            photos = photos.exclude(state=Photo.State.HIDDEN)
+        shown = list(photos.order_by("-created_at", "pk")[: _PHOTOS_SHOWN + 1])
+        known = {
+            "photos": shown[:_PHOTOS_SHOWN],
+            "more": len(shown) > _PHOTOS_SHOWN,
+            "quota": settings.PHOTOS_PER_DAY,
+        }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **known})
 
 
 @admin.register(ConsentText, ImportBatch, Tombstone)

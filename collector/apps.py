@@ -17,4 +17,5 @@ class CollectorConfig(AppConfig):
 def _grant_roles(**kwargs: Any) -> None:
     from operations.roles import MANAGER, role_grant
 
-    role_grant(role=MANAGER, permissions=["collector.view_smiley"])
+    codenames = ("view_smiley", "view_participant", "change_participant")
+    role_grant(role=MANAGER, permissions=[f"collector.{codename}" for codename in codenames])

@@ -48,6 +48,13 @@ class Participant(models.Model):
     # Counted as photos come in, for whoever takes one back has sent it all the same.
     last_sent_on = models.DateField(null=True, editable=False)
     sent_that_day = models.PositiveIntegerField(default=0, editable=False)
+    # What staff decided about somebody whom they cannot know.
+    muted_at = models.DateTimeField(
+        null=True, blank=True, help_text="New photos go to quarantine since then."
+    )
+    photos_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Their own quota; without it that of everybody."
+    )
 
     def __str__(self) -> str:
         return str(self.id)
@@ -201,6 +208,7 @@ class Photo(models.Model):
         NO_FACE = "no_face", _("we could not find a face")
         ACCEPTED = "accepted", _("accepted, thank you")
         REJECTED = "rejected", _("not used")
+        QUARANTINE = "quarantine", _("received")  # of a muted participant: nobody reviews it yet
         # Until a manager has seen to it nobody else sees it, its owner included.
         HIDDEN = "hidden", _("not used and not shown")
 

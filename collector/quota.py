@@ -1,6 +1,7 @@
 """How many photos a participant may send in a day (UTC)."""
 
 from django.conf import settings
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,7 +13,9 @@ from .models import Participant
 def quota_left(participant: Participant) -> bool:
     """Whether one more may come in today, by what the database says now."""
     today = Participant.objects.filter(pk=participant.pk, last_sent_on=timezone.now().date())
-    return not today.filter(sent_that_day__gte=settings.PHOTOS_PER_DAY).exists()
+    most = Coalesce("photos_per_day", int(settings.PHOTOS_PER_DAY))
+    allowed_none = Participant.objects.filter(pk=participant.pk, photos_per_day=0)
+    return not (today.filter(sent_that_day__gte=most) | allowed_none).exists()
 
 
 def quota_use(locked: Participant) -> None:
@@ -24,10 +27,11 @@ def quota_use(locked: Participant) -> None:
     locked.save(update_fields=["last_sent_on", "sent_that_day"])
 
 
-def quota_reached() -> Problem:
+def quota_reached(participant: Participant) -> Problem:
+    own = Participant.objects.filter(pk=participant.pk).values_list("photos_per_day", flat=True).first()
     return Problem(
         "quota_reached",
         _("That were %(count)d photos today, thank you. Come back tomorrow.")
-        % {"count": settings.PHOTOS_PER_DAY},
+        % {"count": settings.PHOTOS_PER_DAY if own is None else own},
         status=429,
     )

@@ -121,7 +121,7 @@ def photo_submit(
     if repeated := _repeated(participant, client_id, data):
         return repeated, False
     if not room:
-        raise quota_reached()
+        raise quota_reached(participant)
     return _photo_store(
         participant, smiley, client_id, data, consent=consent, import_batch=None, live_score=live_score
     )
@@ -174,7 +174,7 @@ def _photo_store(
                 _consent_that_allows(participant)
                 # The same upload may have come in twice at once: the insert below finds out, and no quota counts it.
                 if not quota_left(participant) and _repeated(participant, client_id, data) is None:
-                    raise quota_reached()
+                    raise quota_reached(participant)
                 quota_use(locked)
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
@@ -215,6 +215,8 @@ def _consent_that_allows(participant: Participant) -> Consent:
 def photo_processed(*, photo: Photo, face_found: bool) -> bool:
     """Record that the detectors have seen the photo. False when they already had, or when it is gone."""
     now_in = Photo.State.IN_REVIEW if face_found else Photo.State.NO_FACE
+    if Participant.objects.filter(pk=photo.participant_id, muted_at__isnull=False).exists():
+        now_in = Photo.State.QUARANTINE
     first = Photo.objects.filter(pk=photo.pk, processed_at=None).update(processed_at=timezone.now())
     if first:
         Photo.objects.filter(pk=photo.pk, state=Photo.State.RECEIVED).update(state=now_in)

@@ -33,6 +33,7 @@ def _grant_roles(**kwargs: Any) -> None:
             "labeling.change_smileyqueue",
             "labeling.add_videoimport",
             "labeling.see_quality",
+            "labeling.add_droppedduplicate",
             "labeling.add_keypointset",
         ],
     )

@@ -13,9 +13,9 @@ from operations.problems import Problem
 
 from .checks import check_done, check_of, check_return, check_schedule
 from .claims import LEASE
-from .decisions import Outcome, count, decide
+from .decisions import REJECTED, Outcome, count, decide
 from .measuring import change_note
-from .models import Check, Decision, QueueEntry, Review
+from .models import Check, Decision, DroppedDuplicate, QueueEntry, Review
 from .queue import entry_refresh, queue_of
 from .signals import decision_changed
 
@@ -151,6 +151,7 @@ def photo_reopen(*, photo: Photo, reviewer: User) -> Decision:
         if review.kind == Review.Kind.DECIDE or review.hides:
             Review.objects.filter(pk=review.pk).update(set_aside_at=timezone.now())
     Decision.objects.update_or_create(photo=current, defaults={"reopened_at": timezone.now()})
+    DroppedDuplicate.objects.filter(photo=current).delete()
     _audit(reviewer, "photo_reopened", current, state=current.state)
     return decision_update(photo=current)
 
@@ -175,6 +176,8 @@ def decision_update(*, photo: Photo) -> Decision:
     decision.votes, decision.ballots, decision.by_reviews = tally.votes, tally.ballots, tally.satisfies(rule)
     if outcome.state == Decision.Outcome.OPEN and decision.imported_as and not decision.reopened_at:
         outcome = Outcome(Decision.Outcome.ACCEPTED, decision.imported_as.slug)
+    if outcome.state != Decision.Outcome.HIDDEN and DroppedDuplicate.objects.filter(photo=photo).exists():
+        outcome = REJECTED
     smiley = Smiley.objects.get(slug=outcome.smiley) if outcome.smiley else None
     if (decision.outcome, decision.smiley_id) == (outcome.state, smiley.pk if smiley else None):
         decision.save()

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.gzip import gzip_page
 
+from .duplicate_views import DuplicatesView
 from .keypoint_views import keypoint_page
 from .media import face_crop, masked_face, photo_overlay
 from .my_photos import my_photos
@@ -26,6 +27,7 @@ urlpatterns = [
     ),
     path("admin/keypoints/", admin.site.admin_view(keypoint_page), name="keypoints"),
     path("admin/keypoints/<uuid:face_id>/", admin.site.admin_view(keypoint_page), name="keypoints-of"),
+    path("admin/duplicates/", admin.site.admin_view(DuplicatesView.as_view()), name="duplicates"),
     path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),
     path("api/v1/reviews/quality/<slug:table>.csv", quality_csv, name="api-quality"),
     path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),

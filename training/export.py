@@ -80,7 +80,7 @@ def _file(archive: zipfile.ZipFile, sink: "_Sink", name: str, stored: str) -> It
 def _photos(ids: list[uuid.UUID]) -> list[Photo]:
     photos = (
         Photo.objects.filter(pk__in=ids)
-        .select_related("smiley", "accepted_as", "analysis", "decision__smiley")
+        .select_related("smiley", "accepted_as", "analysis", "decision__smiley", "dropped")
         .prefetch_related(
             "faces__keypoint_sets",
             "faces__masked",
@@ -101,6 +101,8 @@ def _about(participant: Participant) -> dict[str, Any]:
         "participant": participant.pk,
         "since": participant.created_at,
         "last_sent": {"on": participant.last_sent_on, "photos": participant.sent_that_day},
+        "muted_since": participant.muted_at,
+        "photos_per_day": participant.photos_per_day,
         "receipt_code_issued_at": receipt.issued_at if receipt else None,
         "split": {"name": split.split, "assigned_at": split.assigned_at} if split else None,
         "consents": [_consent(consent) for consent in consents],
@@ -154,6 +156,7 @@ def _facts(photo: Photo) -> dict[str, Any]:
                 "difference": pair.difference,
                 "same_participant": pair.same_participant,
                 "at": pair.found_at,
+                "ruled_at": pair.ruled_at,
             }
             for pair in near_duplicates(photo)
         ],
@@ -171,6 +174,7 @@ def _facts(photo: Photo) -> dict[str, Any]:
             for review in photo.reviews.all()
         ],
         "decision": _decision(decision) if decision else None,
+        "dropped_as_duplicate_at": photo.dropped.dropped_at if hasattr(photo, "dropped") else None,
         "dataset_versions": [_item(item) for item in photo.datasetitem_set.all()],
     }
 

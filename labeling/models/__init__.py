@@ -1,5 +1,6 @@
 """What detectors and people say of a photo."""
 
+from .duplicates import DroppedDuplicate
 from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
 from .keypoints import KeypointDoubt
 from .quality import PairCount, PatternCount, ReviewerCount, UncountedDay
@@ -13,6 +14,7 @@ __all__ = [
     "Analysis",
     "Check",
     "Decision",
+    "DroppedDuplicate",
     "Face",
     "GoldPhoto",
     "KeypointDoubt",

@@ -69,9 +69,17 @@ class NearDuplicate(models.Model):
     )
     same_participant = models.BooleanField()
     found_at = models.DateTimeField(default=timezone.now)
+    ruled_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When staff decided which of the two to keep."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["photo", "other"], name="near_duplicate_once")]
+        indexes = [
+            models.Index(
+                fields=["-found_at", "-id"], condition=models.Q(ruled_at=None), name="near_duplicate_waits"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.photo_id} is nearly {self.other_id}"
