@@ -1,7 +1,8 @@
 """Progress of long commands in the terminal."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from tqdm import tqdm
@@ -27,3 +28,17 @@ class Track(Generic[T]):
     def summary(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-6)
         return f"{self.done:,} {self._unit} in {seconds:.1f} s ({self.done / seconds:.1f}/s)"
+
+
+@contextmanager
+def job_progress(unit: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar for a job that runs in this process: call what you get with what it tells."""
+    with tqdm(unit=f" {unit}", dynamic_ncols=True) as bar:
+
+        def show(done: int, total: int, message: str) -> None:
+            bar.total = total or None
+            bar.set_description(message, refresh=False)
+            bar.update(done - bar.n)
+            bar.refresh()
+
+        yield show

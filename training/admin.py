@@ -6,11 +6,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from operations.admin import ReadOnlyAdmin
 from operations.audit import actor_of
+from operations.models import Job
 from operations.problems import Problem
 
 from .models import DatasetVersion, ModelVersion, Prediction, Split, TrainingRun
@@ -34,6 +36,15 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         "download",
     )
     readonly_fields = ("table", "download")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
+        return super().get_queryset(request).filter(draft=False)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        asked = Job.objects.filter(kind="training.freeze_dataset").order_by("-created_at").first()
+        return super().changelist_view(request, {**(extra_context or {}), "freeze": asked})
 
     @admin.display(description="photos by smiley and split")
     def table(self, version: DatasetVersion) -> str:

@@ -1,145 +1,95 @@
-"""The use cases of data sets: freezing, revising, packing for training."""
+"""The use cases of data sets: asking for a version, revising, packing for training."""
 
-import hashlib
-import json
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from collector.files import atomic_with_files, files_erase
 from collector.models import Photo, PhotoQuerySet, Tombstone
 from labeling.models import Face
-from operations.audit import audit_record
+from operations.jobs import running
+from operations.jobs.running import OnProgress
 from operations.jobs.services import job_enqueue
 from operations.locks import hold
+from operations.models import Job
 from operations.problems import Problem
 
-from .models import DatasetItem, DatasetVersion, ModelVersion, Split, SplitAssignment
+from .manifests import Manifest, manifest_written
+from .models import DatasetItem, DatasetVersion, ModelVersion
+from .pages import pages
 
-_FREEZE_ATTEMPTS = 10
+if TYPE_CHECKING:
+    from labeling.crops import Crop
+
+NOTHING_ACCEPTED = "No accepted photo has a face yet: review some first."
 _WATCHED_CROPS = 200
 
 
-def dataset_freeze(*, actor: str) -> tuple[DatasetVersion, bool]:
-    """Freeze all accepted photos with a face into the next version. Returns it, and whether it is new:
-    where nothing has changed the newest version is returned. Raises Problem when nothing is accepted yet.
+def freeze_request(*, actor: str, announced: bool = True) -> Job:
+    """Ask for all accepted photos with a face to be frozen into the next version, by a worker, or by the caller's
+    own process when it is not `announced`. Raises Problem when nothing is accepted yet."""
+    if not freezable().exists():
+        raise Problem("nothing_accepted", NOTHING_ACCEPTED, status=409)
+    return job_enqueue(
+        name="training.freeze_dataset",
+        subject="next",
+        payload={"actor": actor},
+        priority=Job.Priority.WAITED_FOR,
+        announced=announced,
+    )
+
+
+def dataset_freeze(*, actor: str, on_progress: OnProgress | None = None) -> tuple[DatasetVersion, bool]:
+    """Freeze here and now. Returns the newest version, and whether it is new: where nothing has changed it is not.
+
+    Raises Problem when nothing is accepted yet, or when somebody else freezes at this moment.
     """
-    for _attempt in range(_FREEZE_ATTEMPTS - 1):
-        # Withdrawn while we worked, something that a row of ours refers to is gone: begin again without it.
-        with suppress(IntegrityError):
-            return _freeze(actor)
-    return _freeze(actor)
-
-
-@transaction.atomic
-def _freeze(actor: str) -> tuple[DatasetVersion, bool]:
-    hold("training.dataset_freeze")  # two at once would write one number's manifest
-    photos = list(
-        Photo.objects.trainable()
-        .filter(Exists(Face.objects.filter(photo=OuterRef("pk"), is_subject=True).exclude(crop="")))
-        .order_by("pk")
-        .values("pk", "participant_id", "accepted_as_id", "accepted_as__slug")
-    )
-    if not photos:
-        raise Problem("nothing_accepted", "No accepted photo has a face yet: review some first.", status=409)
-    splits = _assign_splits(photos)
-    lines = [
-        _manifest_line(p["pk"], p["participant_id"], p["accepted_as__slug"], splits[p["participant_id"]])
-        for p in photos
-    ]
-    content = "".join(lines).encode()
-    sha256 = hashlib.sha256(content).hexdigest()
-    newest = DatasetVersion.objects.order_by("-number").first()
-    if newest is not None and newest.sha256 == sha256:
-        return newest, False
-    number = newest.number + 1 if newest else 1
-    version = DatasetVersion.objects.create(
-        number=number,
-        sha256=sha256,
-        manifest=default_storage.save(_manifest_name(number, 0), ContentFile(content)),
-        photos=len(photos),
-        people=len({p["participant_id"] for p in photos}),
-        counts=_counts((p["accepted_as__slug"], splits[p["participant_id"]]) for p in photos),
-        created_by=actor,
-    )
-    DatasetItem.objects.bulk_create(
-        (
-            DatasetItem(
-                version=version,
-                photo_id=p["pk"],
-                smiley_id=p["accepted_as_id"],
-                split=splits[p["participant_id"]],
-            )
-            for p in photos
-        ),
-        batch_size=2000,
-    )
-    if settings.MASKS_PER_FACE:
-        job_enqueue(name="training.mask_dataset", subject=str(number))
-    audit_record(
-        actor=actor, action="dataset_frozen", subject=f"dataset:{version}", sha256=sha256, photos=len(photos)
-    )
-    return version, True
-
-
-def _assign_splits(photos: Sequence[Any]) -> dict[Any, str]:
-    """Everybody's split; newcomers are assigned now, stratified by smiley, and stay where they are put."""
-    from ml.data.splits import assign_splits
-
-    known = {str(pk): split for pk, split in SplitAssignment.objects.values_list("participant_id", "split")}
-    labels = ((str(photo["participant_id"]), photo["accepted_as__slug"]) for photo in photos)
-    assigned = assign_splits(labels, given=known)
-    by_participant = {photo["participant_id"]: assigned[str(photo["participant_id"])] for photo in photos}
-    SplitAssignment.objects.bulk_create(
-        (
-            SplitAssignment(participant_id=participant, split=split)
-            for participant, split in by_participant.items()
-            if str(participant) not in known
-        ),
-        batch_size=2000,
-    )
-    return by_participant
-
-
-def _manifest_line(photo: Any, participant: Any, smiley: str, split: str) -> str:
-    return (
-        json.dumps({"photo": str(photo), "participant": str(participant), "smiley": smiley, "split": split})
-        + "\n"
+    before = DatasetVersion.objects.frozen().aggregate(newest=Max("number"))["newest"] or 0
+    job = freeze_request(actor=actor, announced=False)
+    running.run(str(job.pk), on_progress)
+    job.refresh_from_db()
+    if job.state == Job.State.DONE:
+        version = dataset_latest()
+        return version, version.number > before
+    if job.error:
+        raise Problem("freeze_failed", job.error.strip().splitlines()[-1], status=500)
+    raise Problem(
+        "freeze_waits", "Somebody else freezes at this moment: a worker does this one after it.", status=409
     )
 
 
-def _manifest_name(number: int, revision: int) -> str:
-    return f"datasets/{number}/manifest.r{revision}.jsonl"
+def freezable() -> PhotoQuerySet:
+    """Accepted photos that may be learned from, with a crop of their face."""
+    face = Face.objects.filter(photo=OuterRef("pk"), is_subject=True).exclude(crop="")
+    return Photo.objects.trainable().filter(Exists(face))
 
 
-def _counts(pairs: Any) -> dict[str, dict[str, int]]:
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for smiley, split in pairs:
-        counts[smiley][split] += 1
-    return {smiley: {split: counts[smiley][split] for split in Split.values} for smiley in sorted(counts)}
+def datasets_hold() -> None:
+    """Hold what is in the versions until the transaction ends: nothing enters them, nothing leaves them, and no
+    model is registered from them. Call it after locking photos."""
+    hold("training.datasets")
 
 
 def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     """Photos that are withdrawn, or whose consent is revoked, leave their versions, which get a revision. Their
-    tombstones say which; models that learned from them become stale."""
+    tombstones say which; models that learned from them become stale. A draft loses them without a trace."""
+    datasets_hold()
     items = DatasetItem.objects.filter(photo__in=photos)
     numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
-    for photo_id, number in items.order_by("version_id").values_list("photo_id", "version_id"):
+    frozen = items.filter(version__draft=False).order_by("version_id")
+    for photo_id, number in frozen.values_list("photo_id", "version_id"):
         numbers[photo_id].append(number)
+    items.delete()
     if not numbers:
         return
     touched = sorted({number for each in numbers.values() for number in each})
-    # Locked against a model that is being registered from one of these versions at this moment.
-    list(DatasetVersion.objects.select_for_update().filter(pk__in=touched).order_by("pk"))
     stones = [Tombstone(pk=photo_id, dataset_versions=each) for photo_id, each in numbers.items()]
     Tombstone.objects.bulk_create(
         stones,
@@ -148,7 +98,6 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
         unique_fields=["photo_id"],
         update_fields=["dataset_versions"],
     )
-    items.delete()
     learned = ModelVersion.objects.filter(run__version__in=touched, stale_since=None)
     locked = learned.select_for_update(of=("self",)).order_by("pk")
     ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(stale_since=timezone.now())
@@ -156,34 +105,40 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
         job_enqueue(name="training.revise_dataset", subject=str(number))
 
 
-@transaction.atomic
 def dataset_revise(*, number: int) -> DatasetVersion:
     """Write a version's manifest anew from what is left of it, as its next revision; the former one goes."""
-    version = DatasetVersion.objects.select_for_update().get(pk=number)
-    rows = list(items_of(version))
-    content = "".join(
-        _manifest_line(item.photo_id, item.photo.participant_id, item.smiley.slug, item.split)
-        for item in rows
-    ).encode()
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 == version.sha256:
-        return version
-    former = version.manifest
-    version.revision += 1
-    version.sha256 = sha256
-    version.manifest = default_storage.save(_manifest_name(number, version.revision), ContentFile(content))
-    version.photos = len(rows)
-    version.people = len({item.photo.participant_id for item in rows})
-    version.counts = _counts((item.smiley.slug, item.split) for item in rows)
+    while True:
+        version = DatasetVersion.objects.frozen().get(pk=number)
+        with manifest_written(items_of(version)) as manifest, suppress(VersionChanged):
+            if manifest.sha256 == version.sha256:
+                return version
+            former, name = version.manifest, manifest.store(number, version.revision + 1)
+            with atomic_with_files(name):
+                manifest_adopt(version, manifest, name=name, revision=version.revision + 1)
+                files_erase(subject=f"manifest:{version}", names=[former])
+            return version
+
+
+class VersionChanged(Exception):
+    """Something left the version while its manifest was written."""
+
+
+def manifest_adopt(version: DatasetVersion, manifest: Manifest, *, name: str, revision: int) -> None:
+    """Make a stored manifest that of the version as it was read. Raises VersionChanged when it is not so any more."""
+    datasets_hold()
+    as_read = DatasetVersion.objects.filter(pk=version.pk, revision=version.revision, draft=version.draft)
+    if not as_read.exists() or items_of(version).count() != manifest.photos:
+        raise VersionChanged
+    version.draft, version.revision, version.manifest = False, revision, name
+    for fact in ("sha256", "photos", "people", "counts"):
+        setattr(version, fact, getattr(manifest, fact))
     version.save()
-    transaction.on_commit(lambda: default_storage.delete(former))
-    return version
 
 
 def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
     """What is left of a version, and may be learned from."""
-    allowed = version.items.filter(photo__in=Photo.objects.allowed_for_training())
-    return allowed.select_related("photo", "smiley").order_by("photo_id")
+    allowed = Photo.objects.allowed_for_training().filter(pk=OuterRef("photo_id"))
+    return version.items.filter(Exists(allowed))
 
 
 def dataset_pack(
@@ -193,25 +148,18 @@ def dataset_pack(
 
     `watch` is called every few hundred crops; when it raises, nothing is left there.
     """
-    from labeling.crops import crop_read
     from ml.data.manifest import write_packed
-
-    def images(crops: Iterable[str]) -> Iterator[Any]:
-        for number, crop in enumerate(crops):
-            if number % _WATCHED_CROPS == 0:
-                watch()
-            yield crop_read(crop, size)
 
     while True:
         items = _items_with_crops(version)
         try:
             write_packed(
                 out,
-                images=images(crop for _, crop in items),
-                labels=[item.smiley.slug for item, _ in items],
-                persons=[str(item.photo.participant_id) for item, _ in items],
-                splits=[item.split for item, _ in items],
-                ids=[str(item.photo_id) for item, _ in items],
+                images=_crops([item.crop for item in items], size, watch),
+                labels=[item.smiley for item in items],
+                persons=[str(item.participant) for item in items],
+                splits=[item.split for item in items],
+                ids=[str(item.photo) for item in items],
             )
         except FileNotFoundError:
             # Withdrawn while we packed: begin again without it.
@@ -221,22 +169,38 @@ def dataset_pack(
             return
 
 
-def _items_with_crops(version: DatasetVersion) -> list[tuple[DatasetItem, str]]:
+class _Item(NamedTuple):
+    photo: uuid.UUID
+    participant: uuid.UUID
+    smiley: str
+    split: str
+    crop: str
+
+
+def _items_with_crops(version: DatasetVersion) -> list[_Item]:
     """What is left of a version whose crops are on disk."""
-    crops = dict(
-        Face.objects.filter(photo__datasetitem__version=version, is_subject=True).values_list(
-            "photo_id", "crop"
-        )
+    subject = Face.objects.filter(photo=OuterRef("photo_id"), is_subject=True).values("crop")
+    rows = items_of(version).values_list(
+        "photo_id", "photo__participant_id", "smiley__slug", "split", Subquery(subject)
     )
-    named = [(item, crops.get(item.photo_id, "")) for item in items_of(version)]
-    return [(item, crop) for item, crop in named if crop and default_storage.exists(crop)]
+    items = (_Item(*row) for page in pages(rows, "photo_id") for row in page)
+    return [item for item in items if item.crop and default_storage.exists(item.crop)]
+
+
+def _crops(names: list[str], size: int, watch: Callable[[], None]) -> "Iterator[Crop]":
+    from labeling.crops import crop_read
+
+    for number, name in enumerate(names):
+        if number % _WATCHED_CROPS == 0:
+            watch()
+        yield crop_read(name, size)
 
 
 def dataset_latest() -> DatasetVersion:
     """The newest version. Raises Problem when there is none."""
-    number = DatasetVersion.objects.aggregate(newest=Max("number"))["newest"]
-    if number is None:
+    version = DatasetVersion.objects.frozen().order_by("-number").first()
+    if version is None:
         raise Problem(
             "no_dataset", "There is no data set yet: run manage.py freeze_dataset first.", status=409
         )
-    return DatasetVersion.objects.get(pk=number)
+    return version

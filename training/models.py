@@ -26,6 +26,12 @@ class SplitAssignment(models.Model):
         return f"{self.participant_id} {self.split}"
 
 
+class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
+    def frozen(self) -> "DatasetVersionQuerySet":
+        """Without the draft of one that is being frozen."""
+        return self.filter(draft=False)
+
+
 class DatasetVersion(models.Model):
     """An immutable, numbered list of accepted photos with labels and splits, identified by its manifest's SHA-256.
 
@@ -34,6 +40,9 @@ class DatasetVersion(models.Model):
 
     number = models.PositiveIntegerField(primary_key=True)
     revision = models.PositiveIntegerField(default=0)
+    draft = models.BooleanField(
+        default=False, editable=False, help_text="Its items are still being gathered: it is no version yet."
+    )
     sha256 = models.CharField(max_length=64, db_index=True)
     manifest = models.CharField(max_length=120)
     photos = models.PositiveIntegerField()
@@ -41,6 +50,8 @@ class DatasetVersion(models.Model):
     counts = models.JSONField(help_text="Photos by smiley and split.")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=160)
+
+    objects = DatasetVersionQuerySet.as_manager()
 
     class Meta:
         get_latest_by = "number"
@@ -80,7 +91,7 @@ class TrainingRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.CharField(max_length=10, choices=Task, default=Task.SMILEY)
     architecture = models.CharField(max_length=40, default="garage_cnn")
-    version = models.ForeignKey(DatasetVersion, models.PROTECT)
+    version = models.ForeignKey(DatasetVersion, models.PROTECT, limit_choices_to={"draft": False})
     photos = models.PositiveIntegerField(default=0, help_text="Left in the version when the training began.")
     epochs = models.PositiveIntegerField(default=40)
     max_seconds = models.PositiveIntegerField(default=3600)

@@ -17,6 +17,7 @@ from operations.models import Job
 from operations.problems import Problem
 
 from .artifacts import artifact_store
+from .datasets import datasets_hold
 from .models import DatasetVersion, ModelVersion, Task, TrainingRun
 
 ARCHITECTURES = {Task.SMILEY: ("garage_cnn",)}
@@ -72,7 +73,7 @@ def model_register(
 
 def _register(run: TrainingRun, prefix: str, files: dict[str, str], metrics: dict[str, Any]) -> ModelVersion:
     hold(f"training.models.{run.task}")
-    version = DatasetVersion.objects.select_for_update().get(pk=run.version_id)
+    datasets_hold()
     last = ModelVersion.objects.filter(task=run.task).aggregate(last=Max("number"))["last"] or 0
     model = ModelVersion.objects.create(
         task=run.task,
@@ -82,7 +83,7 @@ def _register(run: TrainingRun, prefix: str, files: dict[str, str], metrics: dic
         files=files,
         classes=metrics["classes"],
         metrics=metrics,
-        stale_since=timezone.now() if version.items.count() != run.photos else None,
+        stale_since=timezone.now() if run.version.items.count() != run.photos else None,
     )
     TrainingRun.objects.filter(pk=run.pk).update(
         state=TrainingRun.State.DONE, metrics=metrics, finished_at=timezone.now(), error=""

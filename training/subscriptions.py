@@ -20,7 +20,9 @@ from operations.models import Job
 
 from .datasets import dataset_revise, photos_leave_datasets
 from .execution import run_execute, runs_tidy
+from .freezing import freeze_execute
 from .models import ModelVersion, Task
+from .orphans import orphans_erase
 
 
 @receiver(face_found)
@@ -64,6 +66,11 @@ def _predict(job: RunningJob) -> None:
     prediction_make(face_id=uuid.UUID(job.subject))
 
 
+@job_handler("training.freeze_dataset", queue="bulk", time_limit=3600)
+def _freeze(job: RunningJob) -> None:
+    freeze_execute(job=job)
+
+
 @job_handler("training.revise_dataset", queue="bulk", time_limit=3600)
 def _revise(job: RunningJob) -> None:
     dataset_revise(number=int(job.subject))
@@ -87,3 +94,8 @@ def _train(job: RunningJob) -> None:
 @housekeeping("training.tidy_runs", every=timedelta(seconds=30))
 def _tidy_runs() -> None:
     runs_tidy()
+
+
+@housekeeping("training.erase_orphans", every=timedelta(hours=1))
+def _erase_orphaned_files() -> None:
+    orphans_erase()

@@ -10,7 +10,7 @@ from operations.audit import actor_of, audit_record
 from operations.private_files import private_response
 from operations.problems import Problem
 
-from .datasets import dataset_freeze
+from .datasets import freeze_request
 from .models import DatasetVersion, ModelVersion
 
 
@@ -24,7 +24,7 @@ def confusion_picture(request: HttpRequest, pk: int) -> FileResponse:
 @require_GET
 @permission_required("training.view_datasetversion", raise_exception=True)
 def manifest(request: HttpRequest, number: int) -> FileResponse:
-    version = get_object_or_404(DatasetVersion, pk=number)
+    version = get_object_or_404(DatasetVersion.objects.frozen(), pk=number)
     audit_record(actor=actor_of(request), action="manifest_downloaded", subject=f"dataset:{version}")
     name = f"smielfy-dataset-{version}.jsonl"
     return private_response(version.manifest, content_type="application/jsonl", download_as=name)
@@ -34,11 +34,7 @@ def manifest(request: HttpRequest, number: int) -> FileResponse:
 @permission_required("training.add_datasetversion", raise_exception=True)
 def freeze(request: HttpRequest) -> HttpResponse:
     try:
-        version, new = dataset_freeze(actor=actor_of(request))
+        freeze_request(actor=actor_of(request))
     except Problem as problem:
         messages.error(request, problem.detail)
-    else:
-        messages.info(
-            request, f"Version {version} {'is frozen' if new else 'holds already what is accepted now'}."
-        )
     return redirect("admin:training_datasetversion_changelist")

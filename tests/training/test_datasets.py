@@ -160,8 +160,10 @@ def test_two_freezes_at_once_are_one(people: list[Photo], private_folder: Path) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    assert sorted(new for _, new in outcomes) == [False, False, False, True]
+    problems = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert {getattr(problem, "code", problem) for problem in problems} <= {"freeze_waits"}
+    for job in Job.objects.filter(kind="training.freeze_dataset", state=Job.State.QUEUED):
+        running.run(str(job.pk))
     assert len(manifest(private_folder, DatasetVersion.objects.get())) == 16
 
 
@@ -195,6 +197,8 @@ def test_former_manifest_goes(people: list[Photo], private_folder: Path) -> None
     assert former.is_file()
     photo_withdraw(photo=people[0], actor="participant")
     revise()
+    for job in Job.objects.filter(kind="collector.erase_files"):
+        running.run(str(job.pk))
     assert not former.exists()
     version.refresh_from_db()
     assert (private_folder / version.manifest).is_file()

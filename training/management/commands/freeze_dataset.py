@@ -3,6 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from operations.problems import Problem
+from operations.progress import job_progress
 from training.datasets import dataset_freeze
 
 
@@ -11,9 +12,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            version, new = dataset_freeze(actor="system")
+            with job_progress("photos") as show:
+                version, new = dataset_freeze(actor="system", on_progress=show)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. A worker begins it again, or this command does when it is given again.",
+                returncode=130,
+            ) from None
         for smiley, splits in version.counts.items():
             self.stdout.write(
                 f"  {smiley:15}" + "".join(f"{name} {count:>7,}   " for name, count in splits.items())

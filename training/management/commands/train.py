@@ -3,11 +3,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from operations.jobs import running
 from operations.models import Job
 from operations.problems import Problem
+from operations.progress import job_progress
 from training.datasets import dataset_latest
 from training.models import DatasetVersion, Task, TrainingRun
 from training.runs import run_request
@@ -36,8 +36,8 @@ class Command(BaseCommand):
         except Problem as problem:
             raise CommandError(problem.detail) from problem
         try:
-            with tqdm(total=run.epochs, unit=" epochs") as bar:
-                running.run(str(job.pk), on_progress=lambda done, total, text: _show(bar, done, text))
+            with job_progress("epochs") as show:
+                running.run(str(job.pk), on_progress=show)
         except KeyboardInterrupt:
             raise CommandError(
                 "Interrupted. The run waits for a train worker, or for this command to be given again.",
@@ -63,12 +63,7 @@ class Command(BaseCommand):
 def _version(number: int | None) -> DatasetVersion:
     if number is None:
         return dataset_latest()
-    version = DatasetVersion.objects.filter(pk=number).first()
+    version = DatasetVersion.objects.frozen().filter(pk=number).first()
     if version is None:
         raise Problem("no_dataset", f"There is no data set version {number}.", status=404)
     return version
-
-
-def _show(bar: Any, done: int, text: str) -> None:
-    bar.set_description(text)
-    bar.update(done - bar.n)
