@@ -22,7 +22,7 @@ from .runs import model_promote, run_request
 @admin.register(DatasetVersion)
 class DatasetVersionAdmin(ReadOnlyAdmin):
     change_list_template = "admin/training/datasetversion/change_list.html"
-    list_display = ("__str__", "photos", "people", "created_at", "created_by", "sha256")
+    list_display = ("__str__", "photos", "people", "created_at", "created_by", "begins_with")
     ordering = ("-number",)
     fields = (
         "number",
@@ -45,6 +45,10 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     ) -> TemplateResponse:
         asked = Job.objects.filter(kind="training.freeze_dataset").order_by("-created_at").first()
         return super().changelist_view(request, {**(extra_context or {}), "freeze": asked})
+
+    @admin.display(description="SHA-256 begins with")
+    def begins_with(self, version: DatasetVersion) -> str:
+        return version.sha256[:12]
 
     @admin.display(description="photos by smiley and split")
     def table(self, version: DatasetVersion) -> str:

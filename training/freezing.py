@@ -105,7 +105,7 @@ def _fill(draft: DatasetVersion, job: RunningJob, page: int) -> None:
             datasets_hold()  # so that a consent that is being revoked is seen, or sees what we add
             DatasetItem.objects.bulk_create(_items(draft, ids), batch_size=page)
         done += len(ids)
-        job.progress(done, total, "freezing")
+        job.progress(done, total, "gathering")
 
 
 def _items(draft: DatasetVersion, ids: list[Any]) -> Iterator[DatasetItem]:

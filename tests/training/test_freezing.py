@@ -136,7 +136,7 @@ def test_killed_freeze_begins_again_in_the_place_of_its_draft(
         pass
 
     def kill(done: int, total: int, message: str) -> None:
-        if message == "freezing" and done == 8:
+        if message == "gathering" and done == 8:
             raise Killed
 
     slow = claimed()
@@ -209,7 +209,7 @@ def test_whenever_something_goes_the_version_is_without_it(
     steps = at_step(job, step, goes[way])
     freeze_execute(job=job, page=4)
     assert steps[:2] == ["dividing the people", "looking for what is new"]
-    assert steps[2:6] == ["freezing"] * 4
+    assert steps[2:6] == ["gathering"] * 4
     assert len(steps) == 7
     version = dataset_latest()
     for waiting in Job.objects.filter(kind="training.revise_dataset"):
