@@ -6,6 +6,7 @@ that DATABASE_URL names.
 
 import argparse
 import logging
+import multiprocessing
 import os
 import resource
 import threading
@@ -24,16 +25,16 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
-    from django.core.management import call_command
 
     django.setup()
     logging.disable(logging.WARNING)
-    call_command("migrate", verbosity=0)
-    from bench._population import populate
+    # In a process of its own, for the memory that it takes is nobody's concern.
+    filling = multiprocessing.get_context("fork").Process(target=_fill, args=(round(count / ACCEPTED_SHARE),))
+    filling.start()
+    filling.join()
     from collector.models import Photo
     from training.datasets import dataset_freeze, dataset_revise, photos_leave_datasets
 
-    populate(round(count / ACCEPTED_SHARE))
     print(f"{Photo.objects.accepted().count():,} accepted photos")
     with measured("freeze"):
         version, new = dataset_freeze(actor="system")
@@ -47,6 +48,15 @@ def main() -> None:
         photos_leave_datasets(photos=Photo.objects.filter(pk=version.items.values("photo")[:1]))
     with measured("revise, one photo gone"):
         dataset_revise(number=version.number)
+
+
+def _fill(photos: int) -> None:
+    from django.core.management import call_command
+
+    from bench._population import populate
+
+    call_command("migrate", verbosity=0)
+    populate(photos)
 
 
 @contextmanager
