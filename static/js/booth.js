@@ -71,7 +71,7 @@ class Booth {
       say: this.#say,
       onChoose: (smiley) => this.#choose(smiley),
     });
-    const receipt = new ReceiptOffer(find("receipt"), root.dataset);
+    const receipt = new ReceiptOffer(find("receipt"), root.dataset, { onKept: () => this.#show(this.#state) });
     this.#outbox = new Outbox(find("outbox"), this.#queue, {
       say: this.#say,
       seventeen: this.#seventeen,

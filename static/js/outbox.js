@@ -9,8 +9,6 @@
 import { percent } from "./words.js";
 import { watchPhoto } from "./photo-watch.js";
 
-const HINTS = 2; // more than that nobody keeps in mind
-
 export class Outbox {
   #section;
   #cards = new Map();
@@ -101,17 +99,17 @@ export class Outbox {
     for await (const photo of watchPhoto(item.photo.url)) {
       card.dataset.face = photo.faces.length ? "found" : "missing";
       this.#status(card, this.#say(`face-${card.dataset.face}`));
-      this.#showHints(card, item, photo.hints);
+      this.#showHint(card, item, photo.hints[0]); // the most important one
       if (photo.prediction) this.#showPrediction(card, photo.prediction);
     }
     if (!card.dataset.face) this.#status(card, this.#say("looking-long"));
   }
 
   // Advice, and a way to follow it. The photo is kept all the same: people decide about it, not we.
-  #showHints(card, item, hints) {
+  #showHint(card, item, hint) {
     const part = card.querySelector("[data-hints]");
-    if (!hints.length || !part.hidden) return;
-    part.querySelector("p").textContent = hints.slice(0, HINTS).join(" ");
+    if (!hint || !part.hidden) return;
+    part.querySelector("p").textContent = hint;
     const again = part.querySelector("button");
     const { glyph } = this.#seventeen.smiley(item.smiley);
     again.querySelector("span").textContent = this.#say("try-again", { glyph });

@@ -1,9 +1,9 @@
 // Offers a receipt code once photos have arrived, and shows it where the offer was. Kept is only that there is one.
 //
 //   <section data-receipt data-held="" hidden>
-//     <form action="/receipt/new/" data-receipt-offer>… <button>Show me my code</button></form>
+//     <form action="/receipt/new/" data-receipt-offer><button>Get a code …</button></form>
 //     <p role="alert" data-receipt-problem></p>
-//     <div data-receipt-ticket tabindex="-1" hidden>… <code data-code></code> …</div>
+//     <div data-receipt-ticket tabindex="-1" hidden>… <code data-code></code> … <button data-receipt-kept>I have it</button></div>
 //   </section>
 
 import { sendForm } from "./api.js";
@@ -11,10 +11,14 @@ import { sendForm } from "./api.js";
 export class ReceiptOffer {
   #section;
   #settings;
+  #onKept;
 
-  constructor(section, { receiptsUrl, csrf }) {
+  // onKept: the code was put away, and with it whatever had the focus.
+  constructor(section, { receiptsUrl, csrf }, { onKept = () => {} } = {}) {
     this.#section = section;
+    this.#onKept = onKept;
     this.#settings = { receiptsUrl, csrf };
+    this.#part("kept").addEventListener("click", () => this.#close());
     this.#part("offer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#ask(event.submitter);
@@ -40,6 +44,12 @@ export class ReceiptOffer {
       this.#part("problem").textContent = problem.detail || this.#part("problem").dataset.unreachable;
     }
     button.disabled = false;
+  }
+
+  #close() {
+    this.#section.hidden = true;
+    this.#section.querySelector("[data-code]").textContent = "";
+    this.#onKept();
   }
 
   #part(name) {

@@ -19,6 +19,9 @@ import { inVideo } from "./placement.js";
 import { Steady } from "./steady.js";
 import { savesData } from "./visitor.js";
 
+// Pixels. A browser whose camera is held back may send frames of two by two, and tell nobody.
+const SMALLEST = 48;
+
 export class Stage {
   #section;
   #settings;
@@ -123,6 +126,7 @@ export class Stage {
 
   async shoot() {
     if (!this.running || this.#shooting || this.#paused) return null;
+    if (this.#video.videoWidth < SMALLEST) return this.#pause(true);
     const { signal } = (this.#shooting = new AbortController());
     this.#section.dataset.shooting = "";
     this.#tell("hint-hold");
