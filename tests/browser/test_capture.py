@@ -36,6 +36,7 @@ BACK_CAMERA = """() => {
     return stream;
   };
 }"""
+HEIC = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200)
 # What a system does to a camera cannot be done to a fake one; the event is all that the page gets to know.
 TRACK_SAYS = "(event) => window.streams.at(-1).getVideoTracks()[0].dispatchEvent(new Event(event))"
 HIDE = """(hidden) => {
@@ -335,8 +336,7 @@ def test_heic_is_opened_where_the_browser_can_and_named_where_it_cannot(
 ) -> None:
     page = visit(browser, "/consent/")
     agree(page)
-    heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200)
-    _choose_picture(page, heic)
+    _choose_picture(page, HEIC)
     expect(page.get_by_role("heading", name="This browser cannot open iPhone pictures")).to_be_focused()
     # A browser that can, decodes it through the image element like anything else: nothing looks at its type first.
     page.get_by_role("button", name="Try again").click()

@@ -81,11 +81,11 @@ def test_the_code_is_offered_with_the_thanks_and_brings_back(
 ) -> None:
     page = visit(browser, "/consent/", permissions=["clipboard-read", "clipboard-write", "camera"])
     agree(page)
-    offer = page.get_by_text("Only this browser knows that these photos are yours.")
+    offer = page.get_by_role("button", name="Get a code that brings you back on any device")
     expect(offer).to_be_hidden()  # there is nothing to come back to yet
     send(page, scenes(astronaut)["good"])
     expect(offer).to_be_visible()
-    page.get_by_role("button", name="Show me my code").click()
+    offer.click()
     code = page.locator("[data-code]")
     expect(code).to_have_text(CODE)
     expect(page.locator("[data-receipt-ticket]")).to_be_focused()
@@ -119,10 +119,10 @@ def test_a_code_that_cannot_be_had_now_can_be_asked_for_again(
     agree(page)
     send(page, scenes(astronaut)["good"])
     page.route("**/api/v1/receipts/", lambda route: route.abort())
-    page.get_by_role("button", name="Show me my code").click()
+    page.get_by_role("button", name="Get a code").click()
     expect(page.get_by_text("We cannot reach the site just now.")).to_be_visible()
     page.unroute("**/api/v1/receipts/")
-    page.get_by_role("button", name="Show me my code").click()
+    page.get_by_role("button", name="Get a code").click()
     expect(page.locator("[data-code]")).to_have_text(CODE)
 
 

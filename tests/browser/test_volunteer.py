@@ -253,6 +253,10 @@ def test_leaving_with_unsent_photos_asks_first(visit: Visit, browser: Browser, a
         page.close(run_before_unload=True)
     assert asked.value.type == "beforeunload"
     asked.value.accept()
+    # Whoever leaves all the same leaves nothing half done.
+    again = page.context.new_page()
+    again.goto("/photos/")
+    expect(again.get_by_role("heading", name="No photos yet")).to_be_visible()
 
 
 def test_skipping_and_choosing_are_free(visit: Visit, browser: Browser) -> None:
