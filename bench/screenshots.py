@@ -17,10 +17,12 @@ os.environ.setdefault("SECRET_KEY", "only-for-pictures")
 os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from skimage.data import astronaut
 
+from tests.browser.scenes import astronaut_at
 from tests.conftest import ROOT, LiveSite
 
 SIZES = {"phone": {"width": 360, "height": 800}, "laptop": {"width": 1440, "height": 900}}
@@ -30,28 +32,36 @@ LARGEST = 145_000  # bytes
 # Twenty volunteers, some of whose photos were accepted. The last one's cookie is printed, to look with; each walk
 # through the site begins with a new one.
 SEED = """
-import random, uuid
+import random, time, uuid
 from django.http import HttpResponse
 from collector import participants
 from collector.models import Photo, Scope, Smiley
 from collector.selectors import consent_text_current
 from collector.services import consent_give, photo_decided, photo_submit
-picture = open(PICTURE, "rb").read()
+pictures = [open(path, "rb").read() for path in PICTURES]
 smileys = list(Smiley.objects.order_by("order"))
 for number in range(FIRST, 20):
     own, dice = number == 19, random.Random(number + 23)
     who = consent_give(participant=None, text=consent_text_current(LANGUAGE), age_affirmed=True,
                        scopes=Scope.values[:2] if own else Scope.values).participant
-    for smiley in dice.sample(smileys, 7) if own else smileys:
+    for turn, smiley in enumerate(dice.sample(smileys, 7) if own else smileys, start=not own):
         if not own and dice.random() > 0.15 + 0.75 * (smiley.order * 7 % 17) / 17:
             continue
-        photo = photo_submit(participant=who, smiley=smiley, client_id=uuid.uuid4(), data=picture)[0]
-        if not own or dice.random() > 0.4:
+        which = (smiley.order + number) % (len(pictures) - 1) if turn else -1
+        photo = photo_submit(participant=who, smiley=smiley, client_id=uuid.uuid4(), data=pictures[which])[0]
+        if turn and (not own or dice.random() > 0.4):
             photo_decided(photo=photo, accepted_as=smiley)
+while Photo.objects.unprocessed().exists():
+    time.sleep(0.3)
 answer = HttpResponse()
 participants.remember(answer, who)
 print("COOKIE", answer.cookies[participants.COOKIE].value)
 """
+
+
+REFUSE = """() => {
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); };
+}"""
 
 
 def main() -> None:
@@ -78,10 +88,9 @@ def main() -> None:
 
 
 def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Namespace) -> None:
-    face = folder / "face.jpg"
-    Image.fromarray(astronaut()).crop((0, 0, 452, 254)).resize((1280, 720)).save(face, quality=92)
-    (folder / "face.mjpeg").write_bytes(face.read_bytes() * 2)
-    _seed(site, face, language, first=0)
+    faces = _faces(folder)
+    (folder / "face.mjpeg").write_bytes(Path(faces[0]).read_bytes() * 2)  # even numbers of pixels only
+    _seed(site, faces, language, first=0)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -95,6 +104,8 @@ def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Name
         for size in chosen.sizes:
             for theme in chosen.themes:
                 context = browser.new_context(
+                    is_mobile=size == "phone",
+                    has_touch=size == "phone",
                     base_url=site.url,
                     ignore_https_errors=True,
                     viewport=SIZES[size],
@@ -104,7 +115,7 @@ def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Name
                     extra_http_headers={"Accept-Language": language},
                 )
                 page = context.new_page()
-                cookie = _seed(site, face, language, first=19)
+                cookie = _seed(site, faces, language, first=19)
                 for name in _pages(page, site, cookie, chosen.only):
                     middle = "" if language == "en" else f"-{language}"
                     _save(page, chosen.out / f"{name}{middle}-{size}-{theme}.jpg", full=chosen.full)
@@ -112,8 +123,33 @@ def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Name
         browser.close()
 
 
-def _seed(site: LiveSite, face: Path, language: str, *, first: int) -> str:
-    values = f"PICTURE, LANGUAGE, FIRST = {str(face)!r}, {language!r}, {first}"
+def _faces(folder: Path) -> list[str]:
+    """The astronaut as several selfies: nearer, farther, to a side, turned a little, and once in the dark."""
+    original = Image.fromarray(astronaut())
+    turned = original.rotate(8, Image.Resampling.BICUBIC, center=(226, 124)).crop((60, 10, 380, 250))
+    dark = Image.blend(original, Image.new("RGB", original.size, (8, 10, 24)), 0.8)
+    views = [
+        _before_the_camera(),
+        original.crop((106, 20, 346, 200)),
+        original.crop((20, 0, 500, 360)),
+        turned,
+        original.crop((120, 0, 440, 240)),
+        dark.crop((66, 0, 386, 240)),
+    ]
+    paths = [str(folder / f"face-{number}.jpg") for number in range(len(views))]
+    for view, path in zip(views, paths, strict=True):
+        view.resize((1280, round(1280 * view.height / view.width))).save(path, quality=92)
+    return paths
+
+
+def _before_the_camera() -> Image.Image:
+    """The astronaut well placed in 1280×720; what the picture lacks at its sides is its own mirror image."""
+    wider = np.pad(astronaut(), ((0, 0), (64, 64), (0, 0)), mode="reflect")
+    return Image.fromarray(astronaut_at(wider, x=640 - 2.2 * 64, scale=2.2))
+
+
+def _seed(site: LiveSite, faces: list[str], language: str, *, first: int) -> str:
+    values = f"PICTURES, LANGUAGE, FIRST = {faces!r}, {language!r}, {first}"
     return site.manage("shell", "-v0", "-c", f"{values}\n{SEED}").split("COOKIE ", 1)[1].split()[0]
 
 
@@ -134,17 +170,26 @@ def _pages(page: Page, site: LiveSite, cookie: str, only: list[str]) -> Iterator
     page.context.add_cookies(
         [{"name": "__Host-participant", "value": cookie, "url": site.url, "secure": True, "httpOnly": True}]
     )
-    for name, path in {"my-photos": "/photos/", "prompt": "/booth/"}.items():
-        if wanted(name):
-            page.goto(path)
-            page.wait_for_load_state("networkidle")
-            yield name
+    if wanted("my-photos"):
+        page.goto("/photos/")
+        page.wait_for_load_state("networkidle")
+        yield "my-photos"
+    if wanted("prompt"):
+        page.goto("/booth/")
+        page.wait_for_load_state("networkidle")
+        yield "prompt"
+    if wanted("denied"):
+        page.goto("/booth/")
+        page.evaluate(REFUSE)
+        page.locator("[data-action=open]:visible").first.click()
+        expect(page.locator("[data-problem=denied]")).to_be_visible()
+        yield "denied"
     if wanted("camera") or wanted("choose") or wanted("sent"):
         page.goto("/booth/?smiley=tongue")
         page.locator("[data-action=open]:visible").first.click()
         shutter = page.locator("[data-action=shoot]")
         expect(shutter).to_be_visible(timeout=20_000)
-        page.wait_for_timeout(1500)
+        expect(page.locator("[data-stage][data-placed]")).to_be_visible(timeout=60_000)
         yield "camera"
         shutter.click()
         expect(page.locator(".frame")).to_have_count(3, timeout=20_000)
@@ -153,7 +198,7 @@ def _pages(page: Page, site: LiveSite, cookie: str, only: list[str]) -> Iterator
         page.wait_for_timeout(500)
         yield "choose"
         page.locator("[data-action=send]").click()
-        expect(page.locator(".sent-card[data-face=found]")).to_have_count(2, timeout=20_000)
+        expect(page.locator(".sent-card[data-face=found]")).to_have_count(2, timeout=60_000)
         page.mouse.move(0, 0)
         yield "sent"
     if wanted("code"):
