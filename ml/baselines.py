@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.packed import DataError, PackedData
+from ml.data.packed import PackedData
 from ml.data.splits import TRAIN
 from ml.pictures import Picture
 
@@ -23,15 +23,14 @@ def majority(data: PackedData, classes: tuple[str, ...], count: int) -> NDArray[
     return answer
 
 
-def mean_face(data: PackedData, count: int) -> NDArray[np.float64]:
+def mean_face(data: PackedData, count: int) -> NDArray[np.float64] | None:
     """The mean position of each keypoint over the training people, [count, 15, 2] in pixels of the data's pictures.
 
-    Raises:
-        DataError: nobody to take it from.
+    None where a point is on nobody of theirs, as in a set of test people alone.
     """
     points = data.points[data.indices(TRAIN)] if data.points is not None else np.empty((0, 15, 2))
     if not np.isfinite(points).any(axis=(0, 2)).all():
-        raise DataError("No training picture has one of the keypoints: there is no mean face.")
+        return None
     return np.repeat(np.nanmean(points.astype(np.float64), axis=0)[None], count, axis=0)
 
 

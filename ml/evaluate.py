@@ -163,10 +163,12 @@ def _keypoints(
     here, wanted = (metrics.scaled_points(p, data.size, 96) for p in (found, data.points[chosen]))
     statistics = metrics.keypoint_statistics(here, wanted)
     result: dict[str, Any] = metrics.keypoint_metrics(here, wanted)
-    mean = metrics.scaled_points(baselines.mean_face(data, len(chosen)), data.size, 96)
-    result["baselines"] = {
-        "mean face": _figures(metrics.keypoint_figures, metrics.keypoint_statistics(mean, wanted))
-    }
+    result["baselines"] = {}
+    mean = baselines.mean_face(data, len(chosen))
+    if mean is not None:
+        placed = metrics.scaled_points(mean, data.size, 96)
+        statistics_of_mean = metrics.keypoint_statistics(placed, wanted)
+        result["baselines"]["mean face"] = _figures(metrics.keypoint_figures, statistics_of_mean)
     errors = np.sqrt(statistics[:, 0] / np.maximum(statistics[:, 1], 1))
     return _evaluation(
         info, data, split, chosen, found, np.empty(0, np.int32), statistics, metrics.keypoint_figures, errors,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,8 @@ def test_baselines_look_at_nothing():
     mean = mean_face(points, 2)
     assert mean.shape == (2, 15, 2)
     assert mean[0] == pytest.approx(np.nanmean(points.points[points.indices("train")], axis=0), rel=1e-5)
+    nobody = replace(points, splits=np.full(len(points), "test"))
+    assert mean_face(nobody, 2) is None
     masked = pairs()
     filled = telea(masked.masked[:3], masked.alpha[:3])
     inside = masked.alpha[:3] > 0
