@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from operations.admin import ReadOnlyAdmin
+from operations.admin import LongListAdmin, ReadOnlyAdmin
 from operations.audit import actor_of
 
 from .models import ConsentText, ImportBatch, Participant, Photo, Smiley, Tombstone
@@ -36,7 +36,7 @@ class SmileyAdmin(admin.ModelAdmin[Smiley]):
 
 
 @admin.register(Photo)
-class PhotoAdmin(ReadOnlyAdmin):
+class PhotoAdmin(LongListAdmin):
     list_display = ("thumbnail", "id", "smiley", "state", "accepted_as", "import_batch", "created_at")
     list_filter = ("state", "smiley", "import_batch")
     list_select_related = ("smiley", "accepted_as", "import_batch")

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from collector.admin import PhotoAdmin
 from collector.models import Photo
-from operations.admin import ReadOnlyAdmin
+from operations.admin import LongListAdmin
 
 from .models import Decision, Face, Review
 from .selectors import photo_knowledge
@@ -50,7 +50,7 @@ class AnalysedPhotoAdmin(PhotoAdmin):
 
 
 @admin.register(Face)
-class FaceAdmin(ReadOnlyAdmin):
+class FaceAdmin(LongListAdmin):
     list_display = (
         "thumbnail",
         "id",
@@ -75,17 +75,17 @@ class FaceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
-    list_display = ("photo", "reviewer", "kind", "verdict", "smiley", "reason", "created_at")
+class ReviewAdmin(LongListAdmin):
+    list_display = ("photo_id", "reviewer", "kind", "verdict", "smiley", "reason", "created_at")
     list_filter = ("verdict", "reason", "kind", "reviewer")
     list_select_related = ("reviewer", "smiley")
     search_fields = ("=photo__id",)
-    ordering = ("-created_at",)
+    ordering = ("-pk",)
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
-    list_display = ("photo", "outcome", "smiley", "imported_as", "changed_at")
+class DecisionAdmin(LongListAdmin):
+    list_display = ("photo_id", "outcome", "smiley", "imported_as", "changed_at")
     list_filter = ("outcome", "smiley")
     list_select_related = ("smiley", "imported_as")
     search_fields = ("=photo__id",)

@@ -24,8 +24,12 @@ class Dot:
     note: str = ""
 
 
-def dots_svg(dots: Sequence[Dot], *, title: str, low: float = 0.0, high: float = 1.0) -> SafeString:
+def dots_svg(
+    dots: Sequence[Dot], *, title: str, low: float = 0.0, high: float = 1.0, decimals: int = 2
+) -> SafeString:
     """A dot and its interval a row, on an axis from `low` to `high`; what is beyond ends at its edge."""
+    if not dots:
+        return mark_safe("")
     height = _ROW * len(dots) + 30
     span = _WIDTH - _LEFT - _RIGHT
 
@@ -42,7 +46,7 @@ def dots_svg(dots: Sequence[Dot], *, title: str, low: float = 0.0, high: float =
         if dot.value is None:
             parts.append(_text(_LEFT + 4, y + 4, dot.note, "quiet", "start"))
             continue
-        said = f"{dot.value:.2f}"
+        said = f"{dot.value:,.{decimals}f}"
         if dot.low is not None and dot.high is not None:
             parts.append(
                 f'<line class="interval" x1="{x(dot.low):.1f}" x2="{x(dot.high):.1f}" y1="{y}" y2="{y}"/>'

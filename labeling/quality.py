@@ -80,8 +80,9 @@ def counted_until() -> datetime | None:
     return oldest
 
 
-def smiley_agreements() -> list[SmileyAgreement]:
-    from ml.agreement import krippendorff_alpha
+def smiley_agreements(*, interval: bool = True) -> list[SmileyAgreement]:
+    """In the smileys' order; without the interval it is a matter of milliseconds."""
+    from ml.agreement import ROUNDS, krippendorff_alpha
 
     said: dict[str, dict[str, int]] = defaultdict(dict)
     rows = PatternCount.objects.values_list("smiley__slug", "pattern").annotate(Sum("photos"))
@@ -89,7 +90,7 @@ def smiley_agreements() -> list[SmileyAgreement]:
         said[slug][pattern] = photos
     found = []
     for smiley in Smiley.objects.order_by("order"):
-        alpha = krippendorff_alpha(*_table(said[smiley.slug]))
+        alpha = krippendorff_alpha(*_table(said[smiley.slug]), rounds=ROUNDS if interval else 0)
         low, high = alpha.interval or (None, None)
         found.append(SmileyAgreement(smiley.slug, smiley.glyph, alpha.things, alpha.value, low, high))
     return found

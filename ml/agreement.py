@@ -35,7 +35,7 @@ def krippendorff_alpha(
     Args:
         patterns: [K, V], how many people put a thing into each of V categories.
         counts: [K], how many things have that pattern. Things that one person judged count for nothing.
-        rounds: of drawing things.
+        rounds: of drawing things; without any there is no interval.
         seed: of the drawing.
     """
     said = np.atleast_2d(np.asarray(patterns, dtype=np.float64))
@@ -50,6 +50,8 @@ def krippendorff_alpha(
     value = _alpha(said, number[None])[0]
     if not np.isfinite(value):
         return Alpha(None, None, things)
+    if not rounds:
+        return Alpha(float(value), None, things)
     drawn = np.random.default_rng(seed).multinomial(things, number / things, size=rounds)
     interval = middle(_alpha(said, drawn))
     return Alpha(float(value), (interval[0], interval[1]), things)

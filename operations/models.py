@@ -82,6 +82,7 @@ class Job(models.Model):
             models.Index(fields=["kind", "subject"], name="job_subject"),
             models.Index(fields=["finished_at"], name="job_finished"),
             models.Index(fields=["-created_at"], name="job_newest"),
+            models.Index(fields=["queue"], condition=models.Q(state="quarantined"), name="job_quarantined"),
         ]
 
     def __str__(self) -> str:
@@ -105,7 +106,7 @@ class AuditEvent(models.Model):
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.CharField(max_length=160, db_index=True, help_text="staff:NAME, participant, or system")
-    action = models.CharField(max_length=60)
+    action = models.CharField(max_length=60, db_index=True)
     subject = models.CharField(max_length=120, db_index=True)
     details = models.JSONField(default=dict, blank=True)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from operations.admin import ReadOnlyAdmin
+from operations.admin import LongListAdmin, ReadOnlyAdmin
 from operations.audit import actor_of
 from operations.models import Job
 from operations.problems import Problem
@@ -155,11 +155,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnlyAdmin):
+class PredictionAdmin(LongListAdmin):
     list_display = ("face", "model", "smiley", "share", "created_at")
     list_filter = ("model", "smiley")
     list_select_related = ("model", "smiley", "face")
-    ordering = ("-created_at",)
+    ordering = ("-pk",)
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

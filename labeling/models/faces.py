@@ -127,7 +127,10 @@ class Face(models.Model):
                 fields=["photo"], condition=models.Q(is_subject=True), name="face_one_subject_a_photo"
             )
         ]
-        indexes = [models.Index(fields=["crop"], name="face_crop")]
+        indexes = [
+            models.Index(fields=["crop"], name="face_crop"),
+            models.Index(fields=["-created_at", "-id"], name="face_newest"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -151,6 +151,7 @@ class Decision(models.Model):
                 name="decision_accepted_names_smiley",
             )
         ]
+        indexes = [models.Index(fields=["-changed_at", "-photo"], name="decision_newest")]
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.smiley_id or ''}".strip()

@@ -68,5 +68,9 @@ def runs_alone(name: str) -> bool:
     return name in _kinds and _kinds[name].alone
 
 
+def kind_names() -> list[str]:
+    return sorted(_kinds)
+
+
 def all_housekeeping() -> list[Housekeeping]:
     return list(_housekeeping.values())
