@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from collector.models import Participant, Photo, Smiley
@@ -73,8 +73,7 @@ def claims_take(
 
 def waiting_for(reviewer: User, own: Participant | None) -> QueueEntryQuerySet:
     """What waits for this reviewer: nothing they have reviewed, and nothing of their own."""
-    mine = Review.objects.counting().filter(photo=OuterRef("pk"), reviewer=reviewer)
-    entries: QueueEntryQuerySet = QueueEntry.objects.exclude(Exists(mine))
+    entries = QueueEntry.objects.not_reviewed_by(reviewer)
     return entries.exclude(photo__participant=own) if own is not None else entries
 
 
@@ -89,7 +88,7 @@ def claims_release(*, reviewer: User, photos: Collection[uuid.UUID]) -> None:
 def _renew(reviewer: User, holding: Collection[uuid.UUID], until: datetime) -> None:
     free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
     entries = QueueEntry.objects.filter(Q(claimed_by=reviewer) | free, photo__in=holding)
-    entries.update(claimed_by=reviewer, claimed_until=until)
+    entries.not_reviewed_by(reviewer).update(claimed_by=reviewer, claimed_until=until)
     Check.objects.filter(reviewer=reviewer, photo__in=holding, claimed_until__isnull=False).update(
         claimed_until=until
     )

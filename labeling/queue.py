@@ -4,13 +4,15 @@ A photo has an entry while it awaits review, and none else. Rows are locked phot
 then its entry.
 """
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
 from collector.models import Photo, Smiley
 
-from .decisions import Tally, count
+from .decisions import count
 from .models import Analysis, QueueEntry, Review, SmileyQueue
 from .signals import photo_queued
 from .worth import Opinion, age, doubt, rarity
@@ -64,7 +66,8 @@ def _weigh(photo: Photo, queue: SmileyQueue) -> None:
     entry = QueueEntry.objects.select_related("model_smiley").filter(pk=photo.pk).first()
     if entry is None:
         return
-    tally = _tally(photo)
+    reviews = list(Review.objects.filter(photo=photo).counting().select_related("smiley"))
+    tally = count(photo.smiley.slug, [review.ballot for review in reviews])
     opinion = None
     if entry.model_smiley is not None and entry.model_share is not None:
         opinion = Opinion(entry.model_smiley.slug, entry.model_share)
@@ -75,15 +78,16 @@ def _weigh(photo: Photo, queue: SmileyQueue) -> None:
         base=base,
         worth=base + queue.rarity,
         hard=unsure or photo.state == Photo.State.NO_FACE,
-        flags="".join(f"|{name}" for name in flags) + "|" if flags else "",
+        flags=_between_bars(flags),
+        reviewed_by=_between_bars(review.reviewer_id for review in reviews),
         reviewers_disagree=unsure and tally.ballots > 1,
         model_disagrees=opinion is not None and opinion.smiley != photo.smiley.slug,
     )
 
 
-def _tally(photo: Photo) -> Tally:
-    reviews = Review.objects.filter(photo=photo).counting().select_related("smiley")
-    return count(photo.smiley.slug, [review.ballot for review in reviews])
+def _between_bars(words: Iterable[object]) -> str:
+    joined = "|".join(str(word) for word in words)
+    return f"|{joined}|" if joined else ""
 
 
 def queues_weigh_anew() -> int:

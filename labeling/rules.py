@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Q
@@ -42,13 +43,24 @@ def rule_of(quorum: int, majority: int) -> Rule:
     return Rule(quorum, majority)
 
 
-def rule_preview(smiley: Smiley, rule: Rule) -> RulePreview:
-    """What `rule_change` would do to the photos of this prompt; no review is read for it."""
-    changed = Decision.objects.out_of_step(smiley, rule.quorum, rule.majority)
-    counts = changed.aggregate(
+def rule_default() -> Rule:
+    """For smileys of which nothing was reviewed yet."""
+    return Rule(int(settings.REVIEW_QUORUM))
+
+
+def rule_previews(rule: Rule, smiley: Smiley | None = None) -> dict[int, RulePreview]:
+    """What `rule_change` would do to the photos of a prompt, or of each: by the smiley's key. No review is read."""
+    changed = Decision.objects.out_of_step(rule.quorum, rule.majority)
+    if smiley is not None:
+        changed = changed.filter(photo__smiley=smiley)
+    counts = changed.values("photo__smiley").annotate(
         decided=Count("pk", filter=Q(satisfied=True)), opened=Count("pk", filter=Q(satisfied=False))
     )
-    return RulePreview(**counts)
+    return {row["photo__smiley"]: RulePreview(row["decided"], row["opened"]) for row in counts.order_by()}
+
+
+def rule_preview(smiley: Smiley, rule: Rule) -> RulePreview:
+    return rule_previews(rule, smiley).get(smiley.pk, RulePreview(0, 0))
 
 
 @transaction.atomic
@@ -97,7 +109,9 @@ def decisions_anew(*, slug: str, report: Callable[[int, int, str], None]) -> int
 def _out_of_step(smiley: Smiley, rule: Rule) -> Iterator[uuid.UUID]:
     """Keys page by page, so that no query stays open while we write."""
     after = uuid.UUID(int=0)
-    wrong = Decision.objects.out_of_step(smiley, rule.quorum, rule.majority).order_by("pk")
+    wrong = (
+        Decision.objects.out_of_step(rule.quorum, rule.majority).filter(photo__smiley=smiley).order_by("pk")
+    )
     while page := list(wrong.filter(pk__gt=after).values_list("pk", flat=True)[:_PAGE]):
         yield from page
         after = page[-1]

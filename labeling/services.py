@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from collector.models import Participant, Photo, Smiley
-from collector.services import photo_decided
+from collector.services import photo_decided, photo_withdraw
 from operations.audit import audit_record
 from operations.problems import Problem
 
@@ -154,6 +154,18 @@ def photo_reopen(*, photo: Photo, reviewer: User) -> Decision:
     DroppedDuplicate.objects.filter(photo=current).delete()
     _audit(reviewer, "photo_reopened", current, state=current.state)
     return decision_update(photo=current)
+
+
+@transaction.atomic
+def hidden_settle(*, photo: Photo, reviewer: User, remove: bool) -> None:
+    """Remove a hidden photo for good, as its owner could, or open it again. Raises Problem: photo_gone, photo_seen."""
+    current = _lock(photo)
+    if current.state != Photo.State.HIDDEN:
+        raise Problem("photo_seen", "Somebody else has seen to this photo meanwhile.", status=409)
+    if remove:
+        photo_withdraw(photo=current, actor=f"staff:{reviewer.get_username()}")
+    else:
+        photo_reopen(photo=current, reviewer=reviewer)
 
 
 @transaction.atomic

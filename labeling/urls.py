@@ -7,8 +7,10 @@ from .keypoint_views import keypoint_page
 from .media import face_crop, masked_face, photo_overlay
 from .my_photos import my_photos
 from .quality_views import quality_csv, quality_page
+from .review_management import RulesView, hidden_photo, hidden_photos
+from .review_pages import review_grid, review_single, review_start
 from .video_admin import video_decide, video_piece, video_track
-from .views import ReviewView, mask_on_demand
+from .views import mask_on_demand
 
 urlpatterns = [
     path("photos/", gzip_page(my_photos), name="my-photos"),
@@ -30,5 +32,10 @@ urlpatterns = [
     path("admin/duplicates/", admin.site.admin_view(DuplicatesView.as_view()), name="duplicates"),
     path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),
     path("api/v1/reviews/quality/<slug:table>.csv", quality_csv, name="api-quality"),
-    path("admin/review/", admin.site.admin_view(ReviewView.as_view()), name="review"),
+    path("admin/review/", admin.site.admin_view(review_start), name="review"),
+    path("admin/review/grid/", admin.site.admin_view(review_grid), name="review-grid"),
+    path("admin/review/single/", admin.site.admin_view(review_single), name="review-single"),
+    path("admin/review/rules/", admin.site.admin_view(RulesView.as_view()), name="review-rules"),
+    path("admin/review/hidden/", admin.site.admin_view(hidden_photos), name="review-hidden"),
+    path("admin/review/hidden/<uuid:photo_id>/", admin.site.admin_view(hidden_photo), name="hidden-photo"),
 ]

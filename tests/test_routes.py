@@ -93,7 +93,12 @@ EXPECTED: dict[str, Row] = {
     "GET admin/quality/": MANAGERS,
     "GET api/v1/reviews/quality/<slug:table>.csv": (403, 403, 403, 403, 200, 200),
     "GET admin/review/": STAFF,
-    "POST admin/review/": SENT_ON,  # volunteers to the sign-in page, staff to the next photo
+    "GET admin/review/grid/": STAFF,
+    "GET admin/review/single/": STAFF,
+    "GET admin/review/rules/": MANAGERS,
+    "POST admin/review/rules/": (302, 302, 302, 403, 302, 302),
+    "GET admin/review/hidden/": MANAGERS,
+    "POST admin/review/hidden/<uuid:photo_id>/": (302, 302, 302, 403, 302, 302),
     "GET models/smiley/active.json": EVERYBODY,
     "GET models/smiley/<int:number>/model.tflite": NEVER,  # of the active model alone, and here it is a candidate
     "GET admin/training/models/<int:pk>/confusion.png": MANAGERS,

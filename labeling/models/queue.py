@@ -1,6 +1,7 @@
 """What waits for reviewers, by which rule it is decided, and what is mixed in to measure them."""
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
@@ -41,6 +42,10 @@ class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
     def held(self) -> "QueueEntryQuerySet":
         return self.filter(claimed_until__gte=timezone.now())
 
+    def not_reviewed_by(self, reviewer: User) -> "QueueEntryQuerySet":
+        # Said in the row itself: to look for their review of each would take long for who has reviewed thousands.
+        return self.exclude(reviewed_by__contains=f"|{reviewer.pk}|")
+
     def best_first(self) -> "QueueEntryQuerySet":
         return self.order_by("-worth", "photo_id")
 
@@ -58,6 +63,10 @@ class QueueEntry(models.Model):
     worth = models.FloatField(default=0)
     hard = models.BooleanField(default=False, help_text="Not for the grid: no face, or somebody was unsure.")
     flags = models.TextField(blank=True, help_text="Names of the quality flags, each between bars.")
+    reviewed_by = models.TextField(
+        blank=True,
+        help_text="Keys of those whose reviews count, each between bars: it is not for them any more.",
+    )
     reviewers_disagree = models.BooleanField(default=False)
     model_disagrees = models.BooleanField(default=False)
     model_smiley = models.ForeignKey(

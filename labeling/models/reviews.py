@@ -104,11 +104,11 @@ class Review(models.Model):
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
-    def out_of_step(self, smiley: Smiley, quorum: int, majority: int) -> "DecisionQuerySet":
-        """Decisions on photos of a prompt that another rule would take differently. `satisfied` tells which way."""
+    def out_of_step(self, quorum: int, majority: int) -> "DecisionQuerySet":
+        """Decisions that this rule would take differently. `satisfied` tells which way."""
         margin = 100 * models.F("votes") - majority * models.F("ballots")
         satisfied = models.Q(votes__gte=quorum, margin__gt=0)
-        visible = self.filter(photo__smiley=smiley).exclude(outcome=Decision.Outcome.HIDDEN)
+        visible = self.exclude(outcome=Decision.Outcome.HIDDEN)
         marked = visible.annotate(margin=models.ExpressionWrapper(margin, models.IntegerField())).annotate(
             satisfied=models.Case(
                 models.When(satisfied, then=True), default=False, output_field=models.BooleanField()

@@ -45,6 +45,24 @@ export async function getJson(url, { signal } = {}) {
   return response.json();
 }
 
+// `keepalive`: the request outlives the page that sends it.
+export async function postJson(url, body, { csrf, keepalive = false } = {}) {
+  let response;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      keepalive,
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": csrf },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem();
+  }
+  const text = await response.text();
+  if (!response.ok) throw problem(response.status, text, response.headers.get("Retry-After"));
+  return text ? JSON.parse(text) : null;
+}
+
 // XMLHttpRequest, because fetch cannot tell how much of a body has left.
 export function sendForm(url, form, { csrf, onProgress = () => {}, timeout = 60_000 }) {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,6 @@
 
 import io
 import threading
-import uuid
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,15 +9,12 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import Client
 from django.utils import timezone
 
-from collector import participants
 from collector.models import Photo, Smiley
 from collector.services import photo_withdraw
 from labeling.claims import waiting_for
 from labeling.models import Check, Decision, Review
-from labeling.selectors import review_queue
 from labeling.services import label_import, photo_reopen, review_record, review_undo
 from labeling.signals import decision_changed
 from operations.models import AuditEvent
@@ -28,7 +24,6 @@ from tests.collector.conftest import Browser
 from .conftest import newcomer
 
 LOGIN = "django.contrib.auth.backends.ModelBackend"
-PAGE = "/admin/review/"
 Seen = Callable[..., Photo]
 
 
@@ -81,7 +76,7 @@ def test_tie_stays_open_for_a_third(seen_photo: Seen, staff: Any) -> None:
     review_record(photo=photo, reviewer=staff("bob"), verdict="reject", reason="not_trying")
     assert Decision.objects.get().outcome == "open"
     carol = staff("carol")
-    assert list(review_queue(carol, None)) == [photo]
+    assert waiting_for(carol, None).get().photo == photo
     review_record(photo=photo, reviewer=carol, verdict="match")
     assert Decision.objects.get().outcome == "accepted"
 
@@ -91,14 +86,14 @@ def test_nobody_reviews_twice(seen_photo: Seen, staff: Any) -> None:
     review_record(photo=photo, reviewer=alice, verdict="match")
     refused("reviewed_before", photo=photo, reviewer=alice)
     assert Review.objects.count() == 1
-    assert not review_queue(alice, None).exists()
+    assert not waiting_for(alice, None).exists()
 
 
 def test_nobody_reviews_their_own(seen_photo: Seen, staff: Any) -> None:
     photo, alice = seen_photo(), staff("alice")
     refused("own_photo", photo=photo, reviewer=alice, own=photo.participant)
-    assert not review_queue(alice, photo.participant).exists()
-    assert list(review_queue(alice, newcomer())) == [photo]
+    assert not waiting_for(alice, photo.participant).exists()
+    assert waiting_for(alice, newcomer()).get().photo == photo
     review_record(photo=photo, reviewer=alice, verdict="match", own=newcomer())
 
 
@@ -119,7 +114,7 @@ def test_nobody_reviews_what_is_withdrawn(seen_photo: Seen, staff: Any) -> None:
 
 def test_nobody_reviews_what_the_detectors_have_not_seen(photo: Photo, staff: Any) -> None:
     refused("photo_decided", photo=photo, reviewer=staff("alice"))
-    assert not review_queue(staff("bob"), None).exists()
+    assert not waiting_for(staff("bob"), None).exists()
 
 
 @pytest.mark.parametrize(
@@ -331,123 +326,6 @@ def test_time_for_the_photo_is_kept_within_reason(
 ) -> None:
     review = review_record(photo=seen_photo(), reviewer=staff("alice"), verdict="match", seconds=said)
     assert review.seconds == kept
-
-
-# --- the page
-
-
-@pytest.fixture
-def reviewing(staff: Any) -> Browser:
-    browser = Browser()
-    browser.client.force_login(staff("rita", role="reviewer"), backend=LOGIN)
-    return browser
-
-
-def token(browser: Browser) -> str:
-    browser.get(PAGE)
-    return str(browser.client.cookies["__Host-csrftoken"].value)
-
-
-def judge(browser: Browser, photo: Any, verdict: str) -> Any:
-    body = {"photo": str(getattr(photo, "pk", photo)), "verdict": verdict}
-    return browser.post(PAGE, body, token=token(browser), follow=True)
-
-
-def said(answer: Any) -> list[str]:
-    return [str(message) for message in answer.context["messages"]]
-
-
-def test_page_shows_the_next_photo_and_a_key_for_each_verdict(seen_photo: Seen, reviewing: Browser) -> None:
-    photo = seen_photo()
-    answer = reviewing.get(PAGE)
-    html = answer.content.decode()
-    assert answer.context["photo"] == photo
-    assert f'value="{photo.pk}"' in html
-    assert f"/photos/{photo.pk}/image/" in html
-    assert f"/faces/{photo.faces.get().pk}/crop/" in html
-    offered = Smiley.objects.offered().count()
-    verdicts = ["match", "unclear", *(f"reject:{reason}" for reason in Review.Reason.values)]
-    verdicts += [
-        f"other:{slug}" for slug in Smiley.objects.values_list("slug", flat=True) if slug != "tongue"
-    ]
-    assert len(verdicts) == 2 + 7 + offered - 1
-    for verdict in verdicts:
-        assert f'value="{verdict}"' in html, verdict
-    context = answer.context
-    keys = [key for key, _ in (*context["verdict_keys"], *context["reason_keys"], *context["smiley_keys"])]
-    assert len(keys) == len(set(keys)) == len(verdicts)
-    for key in keys:
-        assert f'data-key="{key}"' in html
-
-
-def test_keys_of_smileys_stay_the_same_from_photo_to_photo(seen_photo: Seen, reviewing: Browser) -> None:
-    seen = []
-    for slug in ("tongue", "grin"):
-        photo = seen_photo(slug)
-        seen.append({smiley.slug: key for key, smiley in reviewing.get(PAGE).context["smiley_keys"]})
-        photo_withdraw(photo=photo, actor="participant")
-    assert {slug: key for slug, key in seen[0].items() if slug != "grin"} == {
-        slug: key for slug, key in seen[1].items() if slug != "tongue"
-    }
-
-
-def test_verdicts_lead_on_to_the_next_photo(seen_photo: Seen, reviewing: Browser) -> None:
-    photos = [seen_photo() for _ in range(4)]
-    for photo, verdict in zip(photos, ("match", "unclear", "reject:no_face", "other:grin"), strict=True):
-        assert reviewing.get(PAGE).context["photo"] == photo
-        assert said(judge(reviewing, photo, verdict)) == []
-    assert reviewing.get(PAGE).context["photo"] is None
-    assert list(Review.objects.order_by("pk").values_list("verdict", flat=True)) == [
-        *("match", "unclear", "reject", "other")
-    ]
-
-
-@pytest.mark.database
-@pytest.mark.parametrize(
-    "verdict", ["", "love", "reject:", "reject:boredom", "other:", "other:sneer", "other:\0", "\0"]
-)
-def test_verdict_that_is_none_changes_nothing_and_says_so(
-    seen_photo: Seen, reviewing: Browser, verdict: str
-) -> None:
-    answer = judge(reviewing, seen_photo(), verdict)
-    assert answer.status_code == 200
-    assert len(said(answer)) == 1
-    assert not Review.objects.exists()
-
-
-@pytest.mark.parametrize("photo", ["", "1", "nonsense", str(uuid.uuid4())])
-def test_photo_that_is_none_changes_nothing_and_says_so(
-    seen_photo: Seen, reviewing: Browser, photo: str
-) -> None:
-    seen_photo()
-    answer = judge(reviewing, photo, "match")
-    assert answer.status_code == 200
-    assert len(said(answer)) == 1
-    assert not Review.objects.exists()
-
-
-def test_own_photo_is_not_shown_and_not_taken(seen_photo: Seen, reviewing: Browser) -> None:
-    photo = seen_photo()
-    reviewing.become(photo.participant)
-    assert reviewing.get(PAGE).context["photo"] is None
-    assert "this browser" in said(judge(reviewing, photo, "match"))[0]
-    assert not Review.objects.exists()
-    assert participants.COOKIE in reviewing.client.cookies
-
-
-def test_review_needs_the_csrf_token(seen_photo: Seen, reviewing: Browser) -> None:
-    answer = reviewing.post(PAGE, {"photo": str(seen_photo().pk), "verdict": "match"}, token="x" * 64)
-    assert answer.status_code == 403
-    assert not Review.objects.exists()
-
-
-@pytest.mark.django_db
-def test_page_is_for_reviewers_only(staff: Any) -> None:
-    client = Client()
-    assert client.get(PAGE, secure=True).headers["Location"].startswith("/admin/login/")
-    client.force_login(staff("norole"), backend=LOGIN)
-    assert client.get(PAGE, secure=True).status_code == 403
-    assert client.post(PAGE, {}, secure=True).status_code == 403
 
 
 # --- the crop
