@@ -8,8 +8,8 @@ import runpy
 import sys
 from pathlib import Path
 
-# What a measurement needs data for that not every checkout has, is run by name only.
-BY_NAME_ONLY = {"keypoint_map", "icons", "screenshots", "keypoints", "smileys", "unmask"}
+# What a measurement needs data for that not every checkout has, and what takes many minutes, is run by name only.
+BY_NAME_ONLY = {"keypoint_map", "icons", "screenshots", "keypoints", "smileys", "unmask", "review_queue"}
 
 
 def main() -> None:

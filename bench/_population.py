@@ -85,13 +85,16 @@ def _photos(
         flags = {dice.choice(list(WORDS)): 1.0} if dice.random() < 0.2 else {}
         verdicts = ("match" if accepted else "reject",) * 4 if decided else dice.choice(_WAITING_VERDICTS)
         rows += [(Photo, photo), *_seen(dice, photo, flags)]
-        for reviewer, verdict in zip(dice.sample(people, len(verdicts)), verdicts, strict=True):
+        chosen = dice.sample(people, len(verdicts))
+        for reviewer, verdict in zip(chosen, verdicts, strict=True):
             at = sent_at + timedelta(hours=dice.randrange(1, 200))
             rows.append((Review, _review(next(review_ids), photo, reviewer, verdict, at, dice)))
         rows.append((Decision, _decision(photo, verdicts)))
         if not decided:
             opinion = Opinion(other.slug, dice.random())
-            rows.append((QueueEntry, _entry(photo, smiley, other, opinion, verdicts, flags)))
+            entry = _entry(photo, smiley, other, opinion, verdicts, flags)
+            seen_by = "".join(f"|{user.pk}" for user in chosen)
+            rows.append((QueueEntry, {**entry, "reviewed_by": f"{seen_by}|" if seen_by else ""}))
         yield rows
 
 

@@ -97,15 +97,19 @@ def measure() -> None:
 
 def seen_by(reviewer: Any, count: int) -> int:
     """Have the reviewer seen the best that waits: the way to others is longer then."""
-    from labeling.claims import waiting_for
-    from labeling.models import Review
+    from django.db.models import F, Value
+    from django.db.models.functions import Concat
 
-    best = waiting_for(reviewer, None).best_first()[:count]
-    made = Review.objects.bulk_create(
-        (Review(photo_id=pk, reviewer=reviewer, verdict="match") for pk in best.values_list("pk", flat=True)),
-        batch_size=2000,
-    )
-    return len(made)
+    from labeling.claims import waiting_for
+    from labeling.models import QueueEntry, Review
+
+    best = list(waiting_for(reviewer, None).best_first().values_list("pk", flat=True)[:count])
+    made = (Review(photo_id=pk, reviewer=reviewer, verdict="match") for pk in best)
+    Review.objects.bulk_create(made, batch_size=2000)
+    mark = Concat(F("reviewed_by"), Value(f"|{reviewer.pk}|"))
+    for start in range(0, len(best), 2000):
+        QueueEntry.objects.filter(pk__in=best[start : start + 2000]).update(reviewed_by=mark)
+    return len(best)
 
 
 def report(name: str, work: Callable[[], int]) -> None:
