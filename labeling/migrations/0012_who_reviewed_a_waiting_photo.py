@@ -14,7 +14,7 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0010_dropped_duplicates"),
+        ("labeling", "0011_long_lists"),
     ]
 
     operations = [
