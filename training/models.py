@@ -157,9 +157,9 @@ class Prediction(models.Model):
 
     face = models.ForeignKey(Face, models.CASCADE, related_name="predictions")
     model = models.ForeignKey(ModelVersion, models.CASCADE)
-    smiley = models.ForeignKey(Smiley, models.PROTECT, help_text="The most probable one.")
-    share = models.FloatField(help_text="Its probability.")
-    distribution = models.JSONField(help_text="Probability by slug.")
+    smiley = models.ForeignKey(Smiley, models.PROTECT, help_text="The winner of the vote.")
+    share = models.FloatField(help_text="Its share of the 45 windows' vote.")
+    distribution = models.JSONField(help_text="Share of the vote by slug.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

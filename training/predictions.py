@@ -2,10 +2,13 @@
 
 import uuid
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from collector.models import Photo, Smiley
-from labeling.models import Face
+from labeling.models import CROP_SIZE, Face
 from labeling.queue import opinion_record
 
 from .artifacts import artifact_fetch
@@ -16,26 +19,31 @@ if TYPE_CHECKING:
 
 
 def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
-    """Predict with the active smiley model; None without one, or when the face was withdrawn meanwhile."""
+    """Have the active smiley model vote on a face; None without a model, or when the face was withdrawn meanwhile."""
     model = ModelVersion.objects.active(Task.SMILEY)
     face = Face.objects.filter(pk=face_id).exclude(crop="").first()
     if model is None or face is None:
         return None
     from labeling.crops import crop_read
+    from ml.vote import vote_on_crop
 
-    classifier = _classifier(model.pk)
+    classifier = _classifier(artifact_fetch(model))
     try:
-        crop = crop_read(face.crop, classifier.input_size)
+        crop = crop_read(face.crop, CROP_SIZE)
     except FileNotFoundError:
         return None
-    shares = classifier.predict(crop[None])[0]
-    distribution = {
-        slug: round(float(share), 5) for slug, share in zip(classifier.classes, shares, strict=True)
-    }
-    winner = max(distribution, key=distribution.__getitem__)
-    # The face may have been withdrawn while we looked: then there is nothing to hang a prediction on.
-    if not Face.objects.filter(pk=face_id).exists():
+    shares = vote_on_crop(classifier, crop).named(classifier.classes)
+    return _store(face, model, {slug: round(share, 5) for slug, share in shares.items()})
+
+
+@transaction.atomic
+def _store(face: Face, model: ModelVersion, distribution: dict[str, float]) -> Prediction | None:
+    """`distribution` has the winner first."""
+    # Locked against its withdrawal, and against its entry into the review queue, which looks for predictions then.
+    photo = Photo.objects.select_for_update(no_key=True).filter(pk=face.photo_id).first()
+    if photo is None:
         return None
+    winner = next(iter(distribution))
     prediction = Prediction.objects.update_or_create(
         face=face,
         model=model,
@@ -45,12 +53,12 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
             "distribution": distribution,
         },
     )[0]
-    opinion_tell(face.photo)
+    opinion_tell(photo)
     return prediction
 
 
 def opinion_tell(photo: Photo) -> None:
-    """Tell the review queue what the active model says of the photo, if it has said anything."""
+    """Tell the review queue what the active model says of a photo that is locked, if it has said anything."""
     made = Prediction.objects.filter(
         face__photo=photo,
         face__is_subject=True,
@@ -64,7 +72,7 @@ def opinion_tell(photo: Photo) -> None:
 
 
 @lru_cache(maxsize=2)
-def _classifier(model_id: int) -> "SmileyClassifier":
+def _classifier(artifact: Path) -> "SmileyClassifier":
     from ml.predict import SmileyClassifier
 
-    return SmileyClassifier(artifact_fetch(ModelVersion.objects.get(pk=model_id)))
+    return SmileyClassifier(artifact)

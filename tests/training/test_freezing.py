@@ -3,15 +3,13 @@
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,6 +23,7 @@ from operations.models import Job
 from operations.problems import Problem
 from tests.conftest import wait_until
 from tests.operations.conftest import do_round, visitor
+from tests.training.beside import Beside, postgresql_only, waiting_for_locks
 from training.datasets import dataset_freeze, dataset_latest, dataset_revise, freeze_request
 from training.freezing import freeze_execute
 from training.models import DatasetItem, DatasetVersion, TrainingRun
@@ -242,45 +241,6 @@ def test_manifest_is_written_again_when_something_goes_while_it_is_written(
     assert (version.photos, version.revision) == (15, 0)
     assert str(people[0].pk) not in {line["photo"] for line in lines_of(private_folder, version)}
     assert manifests(private_folder) == [version.manifest]
-
-
-class Beside:
-    """Work in a thread and a connection of its own."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self.outcome: Any = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
-
-    def _run(self, work: Callable[[], object]) -> None:
-        try:
-            self.outcome = work()
-        except Exception as error:
-            self.outcome = error
-        finally:
-            connections.close_all()
-
-    def result(self) -> Any:
-        self._thread.join(60)
-        assert not self._thread.is_alive(), "it waits for ever"
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-    @property
-    def done(self) -> bool:
-        return not self._thread.is_alive()
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
-
-
-postgresql_only = pytest.mark.skipif(
-    "postgresql" not in settings.DATABASES["default"]["ENGINE"], reason="has one writer at a time anyway"
-)
 
 
 @postgresql_only
