@@ -10,21 +10,22 @@ from django.utils import timezone
 
 from collector.models import Photo
 
-from .flags import chips
-from .models import Analysis, Face, Review
+from .flags import Chip
+from .models import Face, Review
+from .selectors import photos_chips
 from .services import UNDO
 
 LAST_GIVEN = 10
 
 
 def photo_cards(photos: Sequence[Photo]) -> list[dict[str, Any]]:
-    """Photos as PhotoCardSerializer has them, with two queries for all. Nothing in it tells what others said."""
+    """Photos as PhotoCardSerializer has them, with three queries for all. Nothing in it tells what others said."""
     faces = {face.photo_id: face for face in Face.objects.filter(photo__in=photos, is_subject=True)}
-    flags = dict(Analysis.objects.filter(photo__in=photos).values_list("photo", "flags"))
-    return [_card(photo, faces.get(photo.pk), flags.get(photo.pk, {})) for photo in photos]
+    chips = photos_chips(photos)
+    return [_card(photo, faces.get(photo.pk), chips[photo.pk]) for photo in photos]
 
 
-def _card(photo: Photo, face: Face | None, flags: dict[str, float]) -> dict[str, Any]:
+def _card(photo: Photo, face: Face | None, chips: list[Chip]) -> dict[str, Any]:
     return {
         "photo": photo.pk,
         "smiley": photo.smiley.slug,
@@ -33,7 +34,7 @@ def _card(photo: Photo, face: Face | None, flags: dict[str, float]) -> dict[str,
         "width": photo.width,
         "height": photo.height,
         "outline": face.crop_outline() if face is not None and face.crop else None,
-        "flags": [chip.label for chip in chips(flags)],
+        "flags": [chip.label for chip in chips],
     }
 
 

@@ -1,6 +1,8 @@
 """Reading what was said of photos."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -26,20 +28,28 @@ def near_duplicates(photo: Photo) -> QuerySet[NearDuplicate]:
 
 def photo_chips(photo: Photo) -> list[Chip]:
     """What reviewers are told of a photo's quality: its flags, and whose photos it is nearly the same as."""
-    analysis = Analysis.objects.filter(photo=photo).first()
-    found = chips(analysis.flags if analysis else {})
-    own: dict[bool, list[int]] = {True: [], False: []}
-    for same, bits in near_duplicates(photo).values_list("same_participant", "bits"):
-        own[same].append(bits)
+    return photos_chips([photo])[photo.pk]
+
+
+def photos_chips(photos: Sequence[Photo]) -> dict[UUID, list[Chip]]:
+    """The chips of many photos by their ids, with two queries for all."""
+    ids = [photo.pk for photo in photos]
+    flags = dict(Analysis.objects.filter(photo__in=ids).values_list("photo", "flags"))
+    near: dict[UUID, dict[bool, list[int]]] = {pk: {True: [], False: []} for pk in ids}
+    pairs = NearDuplicate.objects.filter(Q(photo__in=ids) | Q(other__in=ids))
+    for one, other, same, bits in pairs.values_list("photo", "other", "same_participant", "bits"):
+        for pk in {one, other} & near.keys():
+            near[pk][same].append(bits)
+    return {pk: [*chips(flags.get(pk, {})), *_near_chips(near[pk])] for pk in ids}
+
+
+def _near_chips(near: dict[bool, list[int]]) -> Iterator[Chip]:
     for same, one, several in (
         (True, "nearly another photo of this person", "nearly {} other photos of this person"),
         (False, "nearly a photo of somebody else", "nearly {} photos of other people"),
     ):
-        if count := len(own[same]):
-            found.append(
-                Chip(one if count == 1 else several.format(count), min(own[same]), "of 64 bits apart")
-            )
-    return found
+        if count := len(near[same]):
+            yield Chip(one if count == 1 else several.format(count), min(near[same]), "of 64 bits apart")
 
 
 def photo_knowledge(photo: Photo) -> dict[str, Any]:

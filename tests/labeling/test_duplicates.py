@@ -84,7 +84,8 @@ def test_reviewers_are_told_of_whom_the_other_is(
     client.force_login(staff("mona", role="manager"), backend="django.contrib.auth.backends.ModelBackend")
     shown = client.get(f"/admin/collector/photo/{third.pk}/change/", secure=True).content.decode()
     assert f"/admin/collector/photo/{first.pk}/change/" in shown
-    assert labels[1] in client.get("/admin/review/", secure=True).content.decode()
+    claimed = client.post("/api/v1/reviews/claims/", {}, content_type="application/json", secure=True).json()
+    assert {card["photo"]: card["flags"] for card in claimed["photos"]}[str(first.pk)] == labels
 
 
 def test_another_expression_before_the_same_wall_is_another_photo(send: Send, astronaut: np.ndarray) -> None:

@@ -1,8 +1,9 @@
 """Doing a run: under its lease alone, in a folder of its own, and without what was withdrawn."""
 
 import shutil
+import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,15 @@ def test_failed_training_that_is_tried_again_trains(
     assert folders(data) == []
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts: also in a suite that a shell runs in the background, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupted_command_gives_the_run_back(
     asked: tuple[TrainingRun, Job], learns: Callable[..., Path], data: Path
 ) -> None:
