@@ -23,7 +23,7 @@ from ml.faces.quality import (
 )
 from ml.geometry import Box, GeometryError, Points, Similarity
 from ml.landmarks import KEYPOINT_NAMES, keypoints_from_mesh
-from ml.pictures import Picture
+from ml.pictures import Halves, Picture
 
 #: The side of the crop that ``AnalysedFace.transform`` leads to.
 CROP_SIZE = 256
@@ -120,7 +120,10 @@ class FaceAnalyser:
             ValueError: the array is not RGB uint8.
         """
         height, width = image.shape[:2]
-        detections = sorted(detect(image), key=lambda face: -_prominence(face.box, width, height))
+        halves = Halves(image)
+        detections = sorted(
+            detect(image, halves=halves), key=lambda face: -_prominence(face.box, width, height)
+        )
         faces = []
         for detection in detections[:MAX_FACES]:
             face = self._face(image, detection)
@@ -134,7 +137,7 @@ class FaceAnalyser:
             if similar and max(similar) >= self.thresholds.similar_face:
                 flags["several_faces"] = float(1 + sum(s >= self.thresholds.similar_face for s in similar))
             flags |= faces[0].flags
-        return Analysis(width, height, faces, flags, perceptual_hash(image))
+        return Analysis(width, height, faces, flags, perceptual_hash(image, halves=halves))
 
     def _face(self, image: Picture, detection: Detection) -> AnalysedFace | None:
         """Measure one detection; None where it is no face after all."""

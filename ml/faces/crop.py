@@ -58,7 +58,7 @@ def resized(transform: Similarity, size: int, new_size: int) -> Similarity:
     return transform.then(Similarity.from_parts(scale=scale, shift=((scale - 1) / 2, (scale - 1) / 2)))
 
 
-def warp(image: Picture, transform: Similarity, size: int) -> Picture:
+def warp(image: Picture, transform: Similarity, size: int, *, oversample: int = 2) -> Picture:
     """Cut the aligned crop: uint8 [size, size, 3] (or [size, size] of a grey [H, W] picture), black outside.
 
     Shrinking averages over the area that each pixel of the crop covers, so that nothing fine turns into
@@ -68,21 +68,24 @@ def warp(image: Picture, transform: Similarity, size: int) -> Picture:
         image: uint8 [H, W, 3] or [H, W].
         transform: photo → crop, as :func:`align` gives it.
         size: the crop's side in pixels.
+        oversample: when shrinking, so many times the side is drawn and averaged. 1 is four times as fast, and fine
+            for a network that looks for edges; crops that are kept or measured are made with 2.
     """
     if transform.scale <= 0:
         raise GeometryError("A crop of scale zero shows nothing.")
     if transform.scale >= 1:
         return _warp(image, transform, size)
-    # Draw at twice the size and halve by area at the end. The photo is shrunk first, on its own upright grid,
-    # by whole blocks of pixels, so that what is left for the bilinear step is an enlargement or nearly none.
-    block = math.floor(1 / (2 * transform.scale))
+    # The photo is shrunk first, on its own upright grid, by whole blocks of pixels, so that what is left for the
+    # bilinear step is an enlargement or nearly none.
+    block = math.floor(1 / (oversample * transform.scale))
     if block >= 2:
         image, transform = _shrink(image, transform, size, block)
+    if oversample == 1:
+        return _warp(image, transform, size)
+    drawn = oversample * size
     return np.asarray(
         cv2.resize(
-            _warp(image, resized(transform, size, 2 * size), 2 * size),
-            (size, size),
-            interpolation=cv2.INTER_AREA,
+            _warp(image, resized(transform, size, drawn), drawn), (size, size), interpolation=cv2.INTER_AREA
         ),
         dtype=np.uint8,
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ml.faces.assets import model_path
 from ml.geometry import Box, Points
 from ml.litert import LiteRTModel
-from ml.pictures import Picture, shrink
+from ml.pictures import Halves, Picture
 
 #: The six points in the network's order; left and right are the subject's own.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
@@ -67,13 +67,20 @@ def _network() -> LiteRTModel:
     return LiteRTModel(model_path("blazeface"))
 
 
-def detect(image: Picture, *, min_score: float = MIN_SCORE, second_pass: bool = True) -> list[Detection]:
+def detect(
+    image: Picture,
+    *,
+    min_score: float = MIN_SCORE,
+    second_pass: bool = True,
+    halves: Halves | None = None,
+) -> list[Detection]:
     """Find the faces in a picture, surest first.
 
     Args:
         image: RGB uint8 [H, W, 3], any size.
         min_score: how sure the network has to be in the first pass.
         second_pass: look again with a border and on tiles when the first look finds nobody for sure.
+        halves: of the image, where others use them, too.
 
     Raises:
         ValueError: the array is not RGB uint8.
@@ -84,7 +91,7 @@ def detect(image: Picture, *, min_score: float = MIN_SCORE, second_pass: bool = 
     if min(height, width) < 2:
         return []
     whole = Box(0, 0, width, height)
-    found = _merge(_look(image, whole, min_score))
+    found = _merge(_look(image, whole, min_score, halves or Halves(image)))
     # Below "sure", what looks like a face from afar is as often the outline of somebody whose real face is
     # too small to be seen at this size; a closer look decides, and what was seen first stands when that shows
     # nothing.
@@ -123,9 +130,9 @@ def _starts(length: float, tile: float) -> list[float]:
     return [float(start) for start in np.linspace(0, length - tile, count)]
 
 
-def _look(image: Picture, region: Box, min_score: float) -> list[Detection]:
+def _look(image: Picture, region: Box, min_score: float, halves: Halves | None = None) -> list[Detection]:
     """Run the network once on ``region`` (which may reach over the picture's border), without merging."""
-    inputs, left, top, side = _letterbox(image, region)
+    inputs, left, top, side = _letterbox(image, region, halves)
     regressors, logits = _network()(inputs)
     # A logit below this can never reach min_score: spares the sigmoid of nearly all 896.
     keep = np.flatnonzero(logits[0, :, 0] >= np.log(min_score / (1 - min_score)))
@@ -145,11 +152,14 @@ def _look(image: Picture, region: Box, min_score: float) -> list[Detection]:
     return found
 
 
-def _letterbox(image: Picture, region: Box) -> tuple[NDArray[np.float32], float, float, float]:
+def _letterbox(
+    image: Picture, region: Box, halves: Halves | None = None
+) -> tuple[NDArray[np.float32], float, float, float]:
     """The region as network input [1, 128, 128, 3] in −1…1, black where it leaves the picture or is not
     square.
 
-    Returns it with the square's left and top edge and its side, in pixels of the picture.
+    Returns it with the square's left and top edge and its side, in pixels of the picture. `halves` are of the image,
+    to be used where the region is all of it.
     """
     height, width = image.shape[:2]
     side = region.long_side
@@ -164,7 +174,8 @@ def _letterbox(image: Picture, region: Box) -> tuple[NDArray[np.float32], float,
     canvas = np.zeros((INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
     x1, y1 = min(x1, INPUT_SIZE), min(y1, INPUT_SIZE)
     if part.shape[1] >= x1 - x0 and part.shape[0] >= y1 - y0:
-        canvas[y0:y1, x0:x1] = shrink(part, x1 - x0, y1 - y0)
+        shared = halves if halves is not None and part.shape == image.shape else Halves(part)
+        canvas[y0:y1, x0:x1] = shared.shrink(x1 - x0, y1 - y0)
     else:
         canvas[y0:y1, x0:x1] = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     return (canvas.astype(np.float32) / 127.5 - 1.0)[None], left, top, side

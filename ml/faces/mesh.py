@@ -91,7 +91,7 @@ def _region(box: Box, right_eye: Points, left_eye: Points) -> Similarity:
 
 
 def _look(image: Picture, region: Similarity) -> Mesh:
-    crop = warp(image, region, INPUT_SIZE)
+    crop = warp(image, region, INPUT_SIZE, oversample=1)
     raw, logit = _network()((crop.astype(np.float32) / 255.0)[None])
     points = raw.reshape(POINTS, 3).astype(np.float64)
     back = region.inverse()

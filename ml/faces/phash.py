@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ml.pictures import Picture, shrink
+from ml.pictures import Halves, Picture
 
 #: Pictures whose hashes differ in more bits than this show different things: of the 1,223,830 pairs of different
 #: sample photos three are this near, two of them copies; from 8 bits on chance alone gives pairs (docs/faces.md).
@@ -15,7 +15,7 @@ _SIDE = 32
 _KEPT = 8
 
 
-def perceptual_hash(image: Picture) -> str:
+def perceptual_hash(image: Picture, *, halves: Halves | None = None) -> str:
     """The signs of the picture's lowest frequencies, as 16 hexadecimal digits.
 
     The DCT hash of Zauner ("Implementation and Benchmarking of Perceptual Image Hash Functions", 2010):
@@ -25,9 +25,10 @@ def perceptual_hash(image: Picture) -> str:
 
     Args:
         image: RGB uint8 [H, W, 3].
+        halves: of the image, where others use them, too.
     """
     # Shrunk before the colours go: nearly all of the cost is in touching every pixel once.
-    small = shrink(image, _SIDE, _SIDE)
+    small = (halves or Halves(image)).shrink(_SIDE, _SIDE)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     low = cv2.dct(grey)[:_KEPT, :_KEPT].ravel()
     # The mean brightness (the first) says nothing about what is seen: it neither votes nor moves the median.

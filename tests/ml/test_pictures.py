@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from ml.pictures import UnreadablePicture, read_picture, resize_squares
+from ml.pictures import Halves, UnreadablePicture, read_picture, resize_squares, shrink
 
 
 def encoded(image, kind="PNG", **options):
@@ -47,6 +47,26 @@ def test_exif_orientation_is_undone(orientation):
     assert np.abs(image[35, 5].astype(int) - [0, 0, 255]).max() < 12
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}], ids=str
+)
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_jpegs_are_what_pillow_makes_of_them_to_the_bit(astronaut, options, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(astronaut[:377, :501]), "JPEG", quality=85, exif=exif, **options)
+    with Image.open(io.BytesIO(content)) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(read_picture(content), expected)
+
+
+def test_halves_are_shared_and_give_what_each_alone_would():
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    halves = Halves(image)
+    for size in ((32, 32), (128, 72), (640, 360), (1000, 700), (33, 31)):
+        assert np.array_equal(halves.shrink(*size), shrink(image, *size))
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
 def test_every_mode_becomes_rgb(mode):
     kind = "TIFF" if mode == "CMYK" else "PNG"
@@ -81,8 +101,16 @@ def jpeg():
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"hello", jpeg()[:400], jpeg()[:-600], b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"<svg xmlns='x'/>"],
-    ids=["empty", "text", "header", "truncated", "png-rubbish", "svg"],
+    [
+        b"",
+        b"hello",
+        jpeg()[:400],
+        jpeg()[:-600],
+        jpeg()[:-1],
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+        b"<svg xmlns='x'/>",
+    ],
+    ids=["empty", "text", "header", "truncated", "without its last byte", "png-rubbish", "svg"],
 )
 def test_what_is_no_picture_is_a_named_error(content):
     with pytest.raises(UnreadablePicture, match=r"\."):
