@@ -9,7 +9,16 @@ import sys
 from pathlib import Path
 
 # What a measurement needs data for that not every checkout has, and what takes many minutes, is run by name only.
-BY_NAME_ONLY = {"keypoint_map", "icons", "screenshots", "keypoints", "smileys", "unmask", "review_queue"}
+BY_NAME_ONLY = {
+    "icons",
+    "keypoint_map",
+    "keypoints",
+    "mask_sheet",
+    "review_queue",
+    "screenshots",
+    "smileys",
+    "unmask",
+}
 
 
 def main() -> None:

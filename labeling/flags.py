@@ -30,6 +30,12 @@ WORDS = {
     "bright": FlagWords("too bright", "of 255 bright", _("It is too bright. Step out of the direct light.")),
     "clipped": FlagWords("clipped light", "of the face", _("The light is harsh. Softer light helps.")),
     "flat": FlagWords("no contrast", "contrast", _("The picture is grey and flat. More light helps.")),
+    "mouth_covered": FlagWords(
+        "mouth covered", "of 11 logits", _("Your mouth is hard to see. Show all of your face.")
+    ),
+    "eyes_covered": FlagWords(
+        "eyes covered", "of 18 logits", _("Your eyes are hard to see. Show all of your face.")
+    ),
     "turned": FlagWords("turned away", "° to a side", _("Look into the camera.")),
     "nodding": FlagWords("looking up or down", "°", _("Hold the camera at the height of your eyes.")),
     "tilted": FlagWords("tilted", "°"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.faces.covered import weight_of_eyes, weight_of_mouth
 from ml.faces.crop import align, resized, warp
 from ml.faces.detect import Detection, detect
-from ml.faces.mesh import fit_mesh
+from ml.faces.mesh import Mesh, fit_mesh
 from ml.faces.phash import perceptual_hash
 from ml.faces.pose import Pose, keypoint_visibility, pose_from_mesh
 from ml.faces.quality import (
@@ -104,11 +106,30 @@ class Analysis:
         return self.faces[0] if self.faces else None
 
 
-class FaceAnalyser:
-    """Finds and measures faces. Safe to share between threads; the networks load at the first picture."""
+class KeypointPlacer(Protocol):
+    """What may place the keypoints in the mesh's stead: a trained model such as ``ml.predict.KeypointModel``."""
 
-    def __init__(self, thresholds: Thresholds | None = None) -> None:
+    @property
+    def input_size(self) -> int:
+        """The side of the crop it wants to see."""
+
+    def predict(self, crops: Picture) -> NDArray[np.floating]:
+        """Points [N, 15, 2] in pixels of aligned crops uint8 [N, S, S, 3], in the order of ``KEYPOINT_NAMES``."""
+
+
+class FaceAnalyser:
+    """Finds and measures faces. Safe to share between threads; the networks load at the first picture.
+
+    Args:
+        thresholds: when a measured value becomes a flag.
+        keypoints: places the fifteen keypoints; without it they are means of mesh points.
+    """
+
+    def __init__(
+        self, thresholds: Thresholds | None = None, *, keypoints: KeypointPlacer | None = None
+    ) -> None:
         self.thresholds = thresholds or Thresholds()
+        self._placer = keypoints
 
     def analyse(self, image: Picture) -> Analysis:
         """Look at one picture.
@@ -151,7 +172,7 @@ class FaceAnalyser:
             return None
         if mesh.score < self.thresholds.min_mesh_score and detection.score < _SURE_DETECTION:
             return None
-        keypoints = keypoints_from_mesh(mesh.points)
+        keypoints = self._keypoints(image, transform, mesh.points)
         x, y = mesh.points[:, 0], mesh.points[:, 1]
         outside = float(((x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)).mean())
         crop = warp(image, resized(transform, CROP_SIZE, MEASURING_SIZE), MEASURING_SIZE)
@@ -164,6 +185,7 @@ class FaceAnalyser:
             light=light,
             pose=pose,
             mesh_score=mesh.score,
+            **self._weights(image, mesh),
         )
         return AnalysedFace(
             box=detection.box,
@@ -179,6 +201,19 @@ class FaceAnalyser:
             flags=flags,
             transform=transform,
         )
+
+    def _weights(self, image: Picture, mesh: Mesh) -> dict[str, float]:
+        if mesh.logit >= self.thresholds.whole_face:
+            return {}
+        return {"mouth": weight_of_mouth(image, mesh), "eyes": weight_of_eyes(image, mesh)}
+
+    def _keypoints(self, image: Picture, transform: Similarity, mesh: NDArray[np.float64]) -> Points:
+        if self._placer is None:
+            return keypoints_from_mesh(mesh)
+        size = self._placer.input_size
+        to_crop = resized(transform, CROP_SIZE, size)
+        (points,) = self._placer.predict(warp(image, to_crop, size)[None])
+        return to_crop.inverse().apply(points)
 
 
 def _prominence(box: Box, width: int, height: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,6 +37,8 @@ class Thresholds:
         max_outside: ``cut_by_border`` over this share of the mesh outside the picture.
         similar_face: ``several_faces`` when another face has at least this share of the subject's area.
         min_mesh_score: ``uncertain`` where the mesh network is less sure that this is a face.
+        whole_face: where the mesh network is surer (its logit), nothing covers the face, and nothing is looked for.
+        min_part_weight: ``mouth_covered`` and ``eyes_covered`` where less of its certainty rests on them.
         max_copy_difference: photos with near perceptual hashes are near-duplicates up to this
             ``ml.looks.picture_difference``.
     """
@@ -52,6 +55,8 @@ class Thresholds:
     max_outside: float = 0.06
     similar_face: float = 0.35
     min_mesh_score: float = 0.5
+    whole_face: float = 20.0
+    min_part_weight: float = 3.0
     max_copy_difference: float = 14.0
 
 
@@ -135,6 +140,8 @@ def face_flags(
     light: Exposure,
     pose: Pose | None,
     mesh_score: float,
+    mouth: float = math.inf,
+    eyes: float = math.inf,
 ) -> dict[str, float]:
     """The flags of one face: name → the measured value that raised it.
 
@@ -146,6 +153,7 @@ def face_flags(
         light: from :func:`exposure`.
         pose: None where no mesh could be fitted.
         mesh_score: the mesh network's certainty, 0 to 1.
+        mouth, eyes: their weights, from ``ml.faces.covered``, where something may cover them.
     """
     clipped = light.clipped_dark + light.clipped_bright
     found = [
@@ -157,6 +165,8 @@ def face_flags(
         ("clipped", clipped, clipped > thresholds.max_clipped),
         ("flat", light.contrast, light.contrast < thresholds.min_contrast),
         ("uncertain", mesh_score, mesh_score < thresholds.min_mesh_score),
+        ("mouth_covered", mouth, mouth < thresholds.min_part_weight),
+        ("eyes_covered", eyes, eyes < thresholds.min_part_weight),
     ]
     if pose is not None:
         found += [

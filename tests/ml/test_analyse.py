@@ -8,12 +8,17 @@ import pytest
 from PIL import Image
 
 from ml.faces.analyse import FaceAnalyser
+from ml.faces.covered import weight_of_eyes, weight_of_mouth
+from ml.faces.detect import detect
+from ml.faces.mesh import fit_mesh
 from ml.faces.phash import hash_distance, perceptual_hash
 from ml.faces.pose import Pose, keypoint_visibility, pose_from_mesh
 from ml.faces.quality import MEASURING_SIZE, Thresholds, exposure, sharpness
 from ml.geometry import Box, GeometryError
 from ml.landmarks import KEYPOINT_NAMES
 from ml.looks import picture_difference
+from ml.masks.styles import STYLES
+from ml.masks.synthesize import synthesize
 from ml.pictures import read_picture
 
 
@@ -41,6 +46,22 @@ def test_keypoints_go_from_photo_to_crop_and_back(analysis):
         assert inside.min() > 0
         assert inside.max() < size
         assert np.abs(transform.inverse().apply(inside) - face.keypoints).max() < 0.05
+
+
+def test_a_trained_model_may_place_the_keypoints_instead(astronaut, analysis):
+    class MeanFace:
+        input_size = 96
+
+        def predict(self, crops):
+            assert crops.shape == (1, 96, 96, 3)
+            assert np.array_equal(crops[0], analysis.subject.crop(astronaut, 96))
+            return np.full((1, 15, 2), 40.0) + np.arange(15)[None, :, None]
+
+    found = FaceAnalyser(keypoints=MeanFace()).analyse(astronaut).subject
+    in_crop = found.transform_for(96).apply(found.keypoints)
+    assert np.abs(in_crop[:, 0] - (40 + np.arange(15))).max() < 0.05
+    assert np.array_equal(found.mesh, analysis.subject.mesh)
+    assert found.visibility.tolist() == [1.0] * 15
 
 
 def test_a_picture_without_a_face_says_so():
@@ -105,6 +126,31 @@ def test_each_fault_raises_its_flag_with_the_measured_value(astronaut, kind):
     flags = FaceAnalyser().analyse(changed(astronaut, kind)).flags
     assert kind in flags
     assert np.isfinite(flags[kind])
+
+
+@pytest.mark.parametrize("style", ["surgical-blue", "cloth-plain", "ffp2", "half-mask"])
+def test_a_mask_covers_the_mouth(astronaut, analysis, style):
+    masked = synthesize(astronaut, analysis.subject.mesh, STYLES[style], np.random.default_rng(0)).image
+    flags = FaceAnalyser().analyse(masked).flags
+    assert flags["mouth_covered"] < 3
+    assert "eyes_covered" not in flags
+
+
+def test_a_hand_before_the_eyes_covers_them(astronaut, analysis):
+    hand = astronaut.copy()
+    x, y, w, _ = (int(v) for v in analysis.subject.box.as_list())
+    fingers = np.array([205.0, 160, 140]) + np.random.default_rng(0).normal(0, 6, (30, w, 1))
+    hand[y + 15 : y + 45, x : x + w] = cv2.GaussianBlur(fingers, (0, 0), 2).clip(0, 255)
+    flags = FaceAnalyser().analyse(hand).flags
+    assert flags["eyes_covered"] < 3
+    assert "mouth_covered" not in flags
+
+
+def test_a_free_face_rests_on_mouth_and_eyes(astronaut, analysis):
+    mesh = fit_mesh(astronaut, detect(astronaut)[0])
+    assert weight_of_mouth(astronaut, mesh) > 5
+    assert weight_of_eyes(astronaut, mesh) > 5
+    assert mesh.logit > 20
 
 
 def test_thresholds_are_the_callers(astronaut):
