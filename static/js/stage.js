@@ -38,6 +38,7 @@ export class Stage {
   #litert;
   #model = null; // facts about the active one
   #live = null; // the model itself, while the live score is on
+  #opening = null; // the promise of the camera asked for last
   #shooting = null; // AbortController of the countdown
 
   // onChoose: another camera is wanted; it is the caller who opens it and shows what may go wrong.
@@ -73,7 +74,8 @@ export class Stage {
     this.close();
     this.#wish = wish;
     this.#tell("hint");
-    if (!(await this.#camera.start(this.#wish))) return false;
+    this.#opening = this.#camera.start(this.#wish);
+    if (!(await this.#opening)) return false;
     const { facts } = this.#camera;
     this.#section.dataset.facing = facts.facingMode ?? "user";
     this.#video.setAttribute("aria-label", this.#say(this.#mirrored ? "preview-front" : "preview-back"));
@@ -125,6 +127,7 @@ export class Stage {
   }
 
   async shoot() {
+    await this.#opening?.catch(() => {}); // pressed while another camera is on its way
     if (!this.running || this.#shooting || this.#paused) return null;
     if (this.#video.videoWidth < SMALLEST) return this.#pause(true);
     const { signal } = (this.#shooting = new AbortController());
