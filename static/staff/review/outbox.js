@@ -4,6 +4,7 @@
 //   outbox.add({ mode, verdicts, cards });
 //   await outbox.empty();
 //
+//   <body data-sending>      while some have not arrived
 //   <p data-unsent role="status" hidden></p>
 
 import { notice, notices } from "./notices.js";
@@ -27,7 +28,11 @@ export class Outbox {
 
   add(batch) {
     this.#batches.push(batch);
-    this.#sending ??= this.#send().finally(() => (this.#sending = null));
+    document.body.dataset.sending = "";
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = null;
+      delete document.body.dataset.sending;
+    });
   }
 
   async empty() {
