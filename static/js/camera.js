@@ -67,6 +67,7 @@ export class Camera {
       await this.#play(); // iOS shows a still until it is told to play
     } catch (error) {
       if (attempt !== this.#attempt) return false;
+      if (error.name === "AbortError") return true; // paused by the system meanwhile: "pause" plays it again
       this.stop();
       throw new CameraFailure("failed", error);
     }

@@ -194,6 +194,21 @@ def test_a_camera_that_the_system_holds_back_is_paused(visit: Visit, browser: Br
     expect(page.locator(".frame")).to_have_count(3)
 
 
+def test_a_preview_paused_while_it_starts_is_no_failed_camera(visit: Visit, browser: Browser) -> None:
+    page = visit(browser, "/consent/")
+    agree(page)
+    page.evaluate(
+        """() => {
+          const preview = document.querySelector("[data-preview]");
+          preview.addEventListener("play", () => preview.pause(), { once: true });
+        }"""
+    )
+    open_camera(page)
+    page.wait_for_function("() => !document.querySelector('[data-preview]').paused")
+    page.get_by_role("button", name="Take three photos").click()
+    expect(page.locator(".frame")).to_have_count(3)
+
+
 def test_the_preview_is_what_ios_needs(visit: Visit, browser: Browser) -> None:
     page = visit(browser, "/consent/")
     agree(page)
