@@ -21,6 +21,7 @@ from ml.predict import KeypointModel, SmileyClassifier, Unmasker
 
 Tell = Callable[[int, int], None]
 _STEP = 64
+_WORST = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Evaluation:
         statistics: [N, K], a row a picture, whose sums ``figures`` turns into figures.
         figures: see ``ml.intervals``.
         errors: [N], how wrong each answer is, to find the worst by.
+        baselines: name → the same statistics of an answer that looks at nothing, the most trivial first.
         result: everything as JSON values.
     """
 
@@ -48,6 +50,7 @@ class Evaluation:
     statistics: NDArray[np.float64]
     figures: Figures
     errors: NDArray[np.float64]
+    baselines: dict[str, NDArray[np.float64]]
     result: dict[str, Any]
 
 
@@ -83,9 +86,9 @@ def examine(
     Returns:
         The answers, and as ``result`` JSON values: the figures of ``ml.metrics``; ``intervals``, 95 % by bootstrap over
         people; ``baselines``, the same figures of answers that look at nothing; ``slices``, the same by brightness and
-        sharpness of the crop; ``task``, ``architecture``, ``classes``, ``split``, ``people``, ``left_out`` (pictures of
-        unknown classes), ``data_hash``, ``same_data`` (whether the model was trained on this very data set, so that the
-        split is known to be of unseen people).
+        sharpness of the crop; ``worst``, the ids of the pictures it was most wrong about; ``task``, ``architecture``,
+        ``classes``, ``split``, ``people``, ``left_out`` (pictures of unknown classes), ``data_hash``, ``same_data``
+        (whether the model was trained on this very data set, so that the split is known to be of unseen people).
 
     Raises:
         ArtifactError: no usable model.
@@ -116,17 +119,13 @@ def _smileys(
     result["reliability"] = metrics.reliability(found, labels)
     if vote:
         result["vote"] = _voted(model, data, chosen, labels, progress)
-    baseline = baselines.majority(data, model.classes, len(chosen))
-    result["baselines"] = {
-        "majority": _figures(
-            metrics.classification_figures,
-            metrics.classification_statistics(baseline, labels, len(model.classes)),
-        )
-    }
+    certain = baselines.majority(data, model.classes, len(chosen))
+    majority = metrics.classification_statistics(certain, labels, len(model.classes))
     errors = 1.0 - found[np.arange(len(labels)), labels].astype(np.float64)
     return _evaluation(
         info, data, split, chosen, found, labels, statistics, metrics.classification_figures, errors,
         {**result, "left_out": len(everything) - len(chosen)}, np.asarray(data.images[chosen]),
+        {"majority": majority},
     )  # fmt: skip
 
 
@@ -163,16 +162,15 @@ def _keypoints(
     here, wanted = (metrics.scaled_points(p, data.size, 96) for p in (found, data.points[chosen]))
     statistics = metrics.keypoint_statistics(here, wanted)
     result: dict[str, Any] = metrics.keypoint_metrics(here, wanted)
-    result["baselines"] = {}
+    others = {}
     mean = baselines.mean_face(data, len(chosen))
     if mean is not None:
         placed = metrics.scaled_points(mean, data.size, 96)
-        statistics_of_mean = metrics.keypoint_statistics(placed, wanted)
-        result["baselines"]["mean face"] = _figures(metrics.keypoint_figures, statistics_of_mean)
+        others["mean face"] = metrics.keypoint_statistics(placed, wanted)
     errors = np.sqrt(statistics[:, 0] / np.maximum(statistics[:, 1], 1))
     return _evaluation(
         info, data, split, chosen, found, np.empty(0, np.int32), statistics, metrics.keypoint_figures, errors,
-        {**result, "left_out": 0}, np.asarray(data.images[chosen]),
+        {**result, "left_out": 0}, np.asarray(data.images[chosen]), others,
     )  # fmt: skip
 
 
@@ -195,8 +193,8 @@ def _unmask(
     alpha = resize_squares(np.asarray(data.alpha[chosen]), size, 1)[..., 0]
     statistics = metrics.picture_statistics(found[..., :3], bare, alpha)
     result: dict[str, Any] = _figures(metrics.picture_figures, statistics)
-    result["baselines"] = {
-        name: _figures(metrics.picture_figures, metrics.picture_statistics(answer, bare, alpha))
+    others = {
+        name: metrics.picture_statistics(answer, bare, alpha)
         for name, answer in (
             ("copy the input", masked),
             ("Telea inpainting", baselines.telea(masked, alpha)),
@@ -205,7 +203,7 @@ def _unmask(
     return _evaluation(
         info, data, split, chosen, found, np.empty(0, np.int32), statistics, metrics.picture_figures,
         statistics[:, metrics.PICTURE_FIGURES.index("masked_l1")],
-        {**result, "left_out": 0, "samples": len(chosen), "size": size}, bare,
+        {**result, "left_out": 0, "samples": len(chosen), "size": size}, bare, others,
     )  # fmt: skip
 
 
@@ -236,6 +234,7 @@ def _evaluation(
     errors: NDArray[np.float64],
     result: dict[str, Any],
     seen: Picture,
+    others: dict[str, NDArray[np.float64]],
 ) -> Evaluation:
     persons = data.persons[chosen]
     common = {
@@ -247,10 +246,12 @@ def _evaluation(
         "data_hash": data.data_hash,
         "same_data": data.data_hash == info.data_hash,
         "intervals": confidence_intervals(statistics, persons, figures),
+        "baselines": {name: _figures(figures, rows) for name, rows in others.items()},
         "slices": _slices(seen, statistics, figures),
+        "worst": data.ids[chosen[np.argsort(-errors, kind="stable")[:_WORST]]].tolist(),
     }
     return Evaluation(
-        info, data, chosen, predictions, labels, statistics, figures, errors, {**common, **result}
+        info, data, chosen, predictions, labels, statistics, figures, errors, others, {**common, **result}
     )
 
 

@@ -39,10 +39,14 @@ class ServedModel:
 
         Raises:
             ValueError: another shape or type.
+            ArtifactError: it answers with something that is no number.
         """
         pictures = resize_squares(crops, self.input_size, self.info.channels).astype(np.float32)
         rows = [self._model(pictures[index : index + 1])[0] for index in range(len(pictures))]
-        return np.concatenate(rows) if rows else np.empty((0, len(self.info.classes)), np.float32)
+        answers = np.concatenate(rows) if rows else np.empty((0, len(self.info.classes)), np.float32)
+        if not np.isfinite(answers).all():
+            raise ArtifactError("The model answers with NaN or infinity: it cannot be used. Train again.")
+        return answers
 
 
 class SmileyClassifier(ServedModel):

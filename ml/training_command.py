@@ -120,6 +120,10 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a model trained with --split-by picture, to stand beside this one",
     )
+    parser.add_argument(
+        "--compare", nargs="?", const="", metavar="DIR",
+        help="is it better beyond noise than that model, or without DIR than the most trivial baseline?",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run_evaluate)
 
@@ -144,6 +148,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
         divided = divided_by_picture(data, seed=read_artifact(options.random_split).seed)
         result["random_split"] = examine(options.random_split, divided).result
+    if options.compare is not None:
+        from ml.compare import compare, compare_with_baseline
+
+        result["comparison"] = (
+            compare(evaluation, examine(options.compare, data))
+            if options.compare
+            else compare_with_baseline(evaluation)
+        )
     if options.report:
         from ml.report import write_report
 

@@ -1,6 +1,12 @@
 """A real artifact with a network too small to have learnt anything: enough to be asked."""
 
-from ml.artifacts import ArtifactInfo, write_artifact
+import hashlib
+import json
+import shutil
+
+import numpy as np
+
+from ml.artifacts import ArtifactInfo, to_litert, write_artifact
 
 
 def write_small_model(folder, classes=("bar", "dot", "ring"), size=48):
@@ -20,4 +26,18 @@ def write_small_model(folder, classes=("bar", "dot", "ring"), size=48):
         data_hash="",
     )
     write_artifact(folder, tiny_net(len(classes), size=size, channels=3), info)
+    return folder
+
+
+def with_nan(artifact, folder):
+    """A copy whose serving file answers with NaN, described as if it had been trained so."""
+    import keras
+
+    model = keras.saving.load_model(artifact / "model.keras", compile=False)
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    shutil.copytree(artifact, folder)
+    (folder / "model.tflite").write_bytes(to_litert(model))
+    info = json.loads((folder / "artifact.json").read_text())
+    info["files"]["model.tflite"] = hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest()
+    (folder / "artifact.json").write_text(json.dumps(info))
     return folder
