@@ -31,3 +31,13 @@ def crop_read(name: str, size: int) -> Crop:
     if crop is None:
         raise ValueError(f"The stored crop {name} is damaged.")
     return np.asarray(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def alpha_read(name: str, size: int) -> Crop:
+    """A stored alpha as grey uint8 [size, size], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
+    with default_storage.open(name, "rb") as file:
+        data = np.frombuffer(file.read(), np.uint8)
+    alpha = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if alpha is None:
+        raise ValueError(f"The stored alpha {name} is damaged.")
+    return np.asarray(cv2.resize(alpha, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -3,18 +3,21 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.db.models import Field, QuerySet
+from django.forms import ChoiceField, ModelForm
+from django.forms import Field as FormField
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from ml.nets.registry import ARCHITECTURES, BEST
 from operations.admin import LongListAdmin, ReadOnlyAdmin
 from operations.audit import actor_of
 from operations.models import Job
 from operations.problems import Problem
 
-from .models import DatasetVersion, ModelVersion, Prediction, Split, TrainingRun
+from .figures import told
+from .models import DatasetVersion, ModelVersion, Prediction, Split, Task, TrainingRun
 from .runs import model_promote, run_request
 
 
@@ -63,7 +66,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "epochs_done", "accuracy", "created_at", "finished_at", "created_by")
+    list_display = ("__str__", "state", "epochs_done", "figures", "created_at", "finished_at", "created_by")
     list_filter = ("task", "architecture", "state")
     list_select_related = ("version",)
     ordering = ("-created_at",)
@@ -73,13 +76,29 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         return request.user.has_perm("training.add_trainingrun")
 
     def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
-        outcome = ("state", "epochs_done", "accuracy", "started_at", "finished_at", "error")
-        return (*self.asked, *outcome) if obj else self.asked
+        outcome = ("state", "epochs_done", "figures", "started_at", "finished_at", "error")
+        return ("task", *self.asked, *outcome) if obj else self.asked
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        if db_field.name != "architecture":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return ChoiceField(
+            choices=[
+                (Task(task).label, [(name, name) for name, net in ARCHITECTURES.items() if net.task == task])
+                for task in Task.values
+            ],
+            initial=BEST[Task.SMILEY],
+            help_text="What is trained for what. Those of our own begin with smielfy; the others are published.",
+        )
 
     def save_model(self, request: HttpRequest, obj: TrainingRun, form: ModelForm[Any], change: bool) -> None:
         try:
             run, _ = run_request(
-                task=obj.task, **{name: getattr(obj, name) for name in self.asked}, actor=actor_of(request)
+                task=ARCHITECTURES[obj.architecture].task,
+                **{name: getattr(obj, name) for name in self.asked},
+                actor=actor_of(request),
             )
         except Problem as problem:
             messages.set_level(request, messages.ERROR)
@@ -91,38 +110,26 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     def epochs_done(self, run: TrainingRun) -> str:
         return f"{len(run.history)} of {run.epochs}"
 
-    @admin.display(description="accuracy on unseen people")
-    def accuracy(self, run: TrainingRun) -> str:
-        return f"{run.metrics['accuracy']:.1%}" if run.metrics else ""
+    @admin.display(description="on unseen people")
+    def figures(self, run: TrainingRun) -> str:
+        return told(run.task, run.metrics)
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "accuracy", "macro_f1", "stale_since", "promoted_at", "created_at")
+    list_display = ("__str__", "state", "figures", "stale_since", "promoted_at", "created_at")
     list_filter = ("task", "state")
     ordering = ("-created_at",)
-    fields = (
-        "task",
-        "number",
-        "state",
-        "stale_since",
-        "run",
-        "accuracy",
-        "macro_f1",
-        "per_class",
-        "confusion",
-        "created_at",
-    )
-    readonly_fields = ("accuracy", "macro_f1", "per_class", "confusion")
+    readonly_fields = ("figures", "per_class", "confusion")
     actions = ("promote",)
 
-    @admin.display(description="accuracy on unseen people")
-    def accuracy(self, model: ModelVersion) -> str:
-        return f"{model.metrics['accuracy']:.1%}"
+    def get_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> tuple[str, ...]:
+        of_smileys = ("per_class", "confusion") if obj and obj.task == Task.SMILEY else ()
+        return ("task", "number", "state", "stale_since", "run", "figures", *of_smileys, "created_at")
 
-    @admin.display(description="macro-F1")
-    def macro_f1(self, model: ModelVersion) -> str:
-        return f"{model.metrics['macro_f1']:.3f}"
+    @admin.display(description="on unseen people")
+    def figures(self, model: ModelVersion) -> str:
+        return told(model.task, model.metrics)
 
     @admin.display(description="by smiley")
     def per_class(self, model: ModelVersion) -> str:

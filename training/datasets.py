@@ -1,14 +1,10 @@
-"""The use cases of data sets: asking for a version, revising, packing for training."""
+"""The use cases of data sets: asking for a version, revising."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
-from django.core.files.storage import default_storage
-from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
 from collector.files import atomic_with_files, files_erase
@@ -23,13 +19,8 @@ from operations.problems import Problem
 
 from .manifests import Manifest, manifest_written
 from .models import DatasetItem, DatasetVersion, ModelVersion
-from .pages import pages
-
-if TYPE_CHECKING:
-    from labeling.crops import Crop
 
 NOTHING_ACCEPTED = "No accepted photo has a face yet: review some first."
-_WATCHED_CROPS = 200
 
 
 def freeze_request(*, actor: str, announced: bool = True) -> Job:
@@ -139,61 +130,6 @@ def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
     """What is left of a version, and may be learned from."""
     allowed = Photo.objects.allowed_for_training().filter(pk=OuterRef("photo_id"))
     return version.items.filter(Exists(allowed))
-
-
-def dataset_pack(
-    *, version: DatasetVersion, size: int, out: Path, watch: Callable[[], None] = lambda: None
-) -> None:
-    """Write what is left of a version as packed arrays of `size`×`size` RGB crops into the folder `out`.
-
-    `watch` is called every few hundred crops; when it raises, nothing is left there.
-    """
-    from ml.data.manifest import write_packed
-
-    while True:
-        items = _items_with_crops(version)
-        try:
-            write_packed(
-                out,
-                images=_crops([item.crop for item in items], size, watch),
-                labels=[item.smiley for item in items],
-                persons=[str(item.participant) for item in items],
-                splits=[item.split for item in items],
-                ids=[str(item.photo) for item in items],
-            )
-        except FileNotFoundError:
-            # Withdrawn while we packed: begin again without it.
-            if len(_items_with_crops(version)) == len(items):
-                raise
-        else:
-            return
-
-
-class _Item(NamedTuple):
-    photo: uuid.UUID
-    participant: uuid.UUID
-    smiley: str
-    split: str
-    crop: str
-
-
-def _items_with_crops(version: DatasetVersion) -> list[_Item]:
-    """What is left of a version whose crops are on disk."""
-    subject = Face.objects.filter(photo=OuterRef("photo_id"), is_subject=True).values("crop")
-    rows = items_of(version).values_list(
-        "photo_id", "photo__participant_id", "smiley__slug", "split", Subquery(subject)
-    )
-    items = (_Item(*row) for page in pages(rows, "photo_id") for row in page)
-    return [item for item in items if item.crop and default_storage.exists(item.crop)]
-
-
-def _crops(names: list[str], size: int, watch: Callable[[], None]) -> "Iterator[Crop]":
-    from labeling.crops import crop_read
-
-    for number, name in enumerate(names):
-        if number % _WATCHED_CROPS == 0:
-            watch()
-        yield crop_read(name, size)
 
 
 def dataset_latest() -> DatasetVersion:

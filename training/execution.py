@@ -3,6 +3,7 @@
 import logging
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from ml.data.packed import DataError
+from ml.nets.registry import architecture
 from operations.jobs.running import JobRefused, LeaseLost, RunningJob
 from operations.models import Job
 
-from .datasets import dataset_pack
-from .models import Task, TrainingRun
+from .models import TrainingRun
+from .packing import dataset_pack
 from .run_folders import folder_open, folder_remove, folders_tidy
-from .runs import CROP_SIZES, UNFINISHED, model_register
+from .runs import UNFINISHED, model_register
 from .supervise import TrainingFailed, ml_command
 
 logger = logging.getLogger(__name__)
@@ -117,13 +120,21 @@ def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict
     try:
         # Packed anew in each attempt: what was withdrawn since an interrupted one must not come back.
         job.progress(0, run.epochs, "packing")
-        dataset_pack(version=run.version, size=CROP_SIZES[Task(run.task)], out=pack, watch=watch)
+        _pack(run, pack, watch)
         ml_command([*train, "--json"], log=log, on_record=on_epoch, watch=watch)
         job.progress(run.epochs, run.epochs, "evaluating on people it never saw")
         ml_command([*evaluate, "--json"], log=log, on_record=results.append, watch=watch)
     finally:
         shutil.rmtree(pack, ignore_errors=True)
     return results[-1]
+
+
+def _pack(run: TrainingRun, pack: Path, watch: Callable[[], None]) -> None:
+    size = architecture(run.architecture, run.task).size
+    try:
+        dataset_pack(version=run.version, task=run.task, size=size, out=pack, watch=watch)
+    except DataError as error:
+        raise TrainingFailed(str(error)) from error
 
 
 def runs_tidy() -> None:

@@ -77,6 +77,8 @@ class DatasetItem(models.Model):
 
 class Task(models.TextChoices):
     SMILEY = "smiley"
+    KEYPOINTS = "keypoints"
+    UNMASK = "unmask", "mask removal"
 
 
 class TrainingRun(models.Model):
@@ -90,7 +92,7 @@ class TrainingRun(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.CharField(max_length=10, choices=Task, default=Task.SMILEY)
-    architecture = models.CharField(max_length=40, default="garage_cnn")
+    architecture = models.CharField(max_length=40, default="smielfy_faces")
     version = models.ForeignKey(DatasetVersion, models.PROTECT, limit_choices_to={"draft": False})
     photos = models.PositiveIntegerField(default=0, help_text="Left in the version when the training began.")
     epochs = models.PositiveIntegerField(default=40)

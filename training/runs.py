@@ -9,6 +9,7 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from collector.files import atomic_with_files
+from ml.nets import registry
 from operations.audit import audit_record
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
@@ -18,10 +19,8 @@ from operations.problems import Problem
 
 from .artifacts import artifact_store
 from .datasets import datasets_hold
-from .models import DatasetVersion, ModelVersion, Task, TrainingRun
+from .models import DatasetVersion, ModelVersion, TrainingRun
 
-ARCHITECTURES = {Task.SMILEY: ("garage_cnn",)}
-CROP_SIZES = {Task.SMILEY: 48}
 UNFINISHED = (TrainingRun.State.WAITING, TrainingRun.State.RUNNING)
 
 
@@ -41,11 +40,10 @@ def run_request(
 
     `here`: the caller runs the job in its own process, and no worker is told. Raises Problem.
     """
-    if architecture not in ARCHITECTURES.get(Task(task), ()):
-        known = ", ".join(ARCHITECTURES[Task(task)])
-        raise Problem(
-            "architecture_unknown", f"There is no architecture {architecture} for {task}; there is {known}."
-        )
+    try:
+        registry.architecture(architecture, task)
+    except ValueError as error:
+        raise Problem("architecture_unknown", str(error)) from error
     asked = {"task": task, "architecture": architecture, "version": version, "epochs": epochs, "seed": seed}
     run = TrainingRun.objects.filter(**asked, max_seconds=max_seconds, state__in=UNFINISHED).first()
     if run is None:

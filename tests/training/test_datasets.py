@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 import threading
 import uuid
@@ -11,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from django.db import connections
 
@@ -23,7 +21,7 @@ from operations.jobs import running
 from operations.models import AuditEvent, Job
 from operations.problems import Problem
 from tests.labeling.conftest import newcomer
-from training.datasets import dataset_freeze, dataset_latest, dataset_pack, dataset_revise
+from training.datasets import dataset_freeze, dataset_latest, dataset_revise
 from training.models import DatasetItem, DatasetVersion, ModelVersion, SplitAssignment
 from training.runs import model_promote
 
@@ -267,73 +265,6 @@ def test_models_that_learned_from_it_become_stale(
     with pytest.raises(Problem) as refusal:
         model_promote(model=model, actor="staff:alice")
     assert refusal.value.code == "model_stale"
-
-
-# --- packing
-
-
-def test_pack_holds_what_is_left_of_the_version(
-    people: list[Photo], tmp_path: Path, private_folder: Path
-) -> None:
-    from ml.data.manifest import read_packed
-
-    version = freeze()
-    photo_withdraw(photo=people[0], actor="participant")
-    lost = Face.objects.get(photo=people[1])
-    (private_folder / lost.crop).unlink()
-    out = tmp_path / "pack"
-    dataset_pack(version=version, size=48, out=out)
-    data = read_packed(out, verify=True)
-    assert data.images.shape == (14, 48, 48, 3)
-    assert data.classes == ("grin", "tongue")
-    items = {str(item.photo_id): item for item in version.items.select_related("photo", "smiley")}
-    for index, photo_id in enumerate(data.ids.tolist()):
-        item = items[photo_id]
-        assert data.classes[data.labels[index]] == item.smiley.slug
-        assert (data.persons[index], data.splits[index]) == (str(item.photo.participant_id), item.split)
-    assert np.ptp(data.images) > 100
-
-
-def test_crop_that_goes_while_it_is_packed_is_left_out(
-    people: list[Photo], tmp_path: Path, private_folder: Path
-) -> None:
-    """The first picture is read from a pipe that withdraws another photo when it is opened: a real race, held still."""
-    from ml.data.manifest import read_packed
-
-    version = freeze()
-    first, last = version.items.order_by("photo_id").first(), version.items.order_by("photo_id").last()
-    gone = private_folder / Face.objects.get(photo=last.photo).crop
-    pipe = private_folder / Face.objects.get(photo=first.photo).crop
-    content = pipe.read_bytes()
-    pipe.unlink()
-    os.mkfifo(pipe)
-
-    def feed() -> None:
-        with pipe.open("wb") as file:  # waits until the packing reads it
-            gone.unlink()
-            pipe.unlink()
-            pipe.write_bytes(content)
-            file.write(content)
-
-    feeder = threading.Thread(target=feed, daemon=True)
-    feeder.start()
-    dataset_pack(version=version, size=48, out=tmp_path / "pack")
-    feeder.join(10)
-    ids = read_packed(tmp_path / "pack").ids.tolist()
-    assert len(ids) == 15
-    assert str(last.photo_id) not in ids
-
-
-def test_packing_that_is_stopped_leaves_nothing(people: list[Photo], tmp_path: Path) -> None:
-    class NotNeededAnyMore(Exception):
-        pass
-
-    def stop() -> None:
-        raise NotNeededAnyMore
-
-    with pytest.raises(NotNeededAnyMore):
-        dataset_pack(version=freeze(), size=48, out=tmp_path / "packs" / "pack", watch=stop)
-    assert list((tmp_path / "packs").iterdir()) == []
 
 
 def test_latest_is_the_newest_version(people: list[Photo], accepted: Accepted) -> None:

@@ -199,7 +199,11 @@ def test_interrupted_command_gives_the_run_back(
     run, job = asked
     learns("import os, signal; os.kill(os.getppid(), signal.SIGINT); time.sleep(600)")
     with pytest.raises(CommandError, match=r"Interrupted.*given again") as stopped:
-        call_command("train", "smiley", **{name: ASKED[name] for name in ("epochs", "seed", "max_seconds")})
+        call_command(
+            "train",
+            "smiley",
+            **{name: ASKED[name] for name in ("architecture", "epochs", "seed", "max_seconds")},
+        )
     assert stopped.value.returncode == 130
     run.refresh_from_db()
     job.refresh_from_db()
@@ -255,7 +259,7 @@ def distinct_crops(people: list[Photo], private_folder: Path) -> None:
 
 def put_pack(job: Job, data: Path, version: DatasetVersion) -> Path:
     """What is left when an attempt is killed in the middle of its training."""
-    from training.datasets import dataset_pack
+    from training.packing import dataset_pack
 
     folder = folder_open(claimed(job))
     (folder / "artifact").mkdir()

@@ -12,8 +12,9 @@ from collector.services import consent_change, consent_give, photo_withdraw
 from operations.jobs import running
 from operations.models import Job
 from tests.collector.conftest import Browser
-from training.datasets import dataset_freeze, dataset_pack, items_of
+from training.datasets import dataset_freeze, items_of
 from training.models import DatasetItem, DatasetVersion, ModelVersion
+from training.packing import dataset_pack
 
 pytestmark = pytest.mark.database
 

@@ -4,11 +4,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from ml.nets.registry import BEST
 from operations.jobs import running
 from operations.models import Job
 from operations.problems import Problem
 from operations.progress import job_progress
 from training.datasets import dataset_latest
+from training.figures import headlines
 from training.models import DatasetVersion, Task, TrainingRun
 from training.runs import run_request
 
@@ -20,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("task", choices=Task.values)
-        parser.add_argument("--architecture", default="garage_cnn")
+        parser.add_argument("--architecture", help="without it our best")
         parser.add_argument("--dataset", type=int, help="the version's number; without it the newest")
         parser.add_argument("--epochs", type=int, default=40)
         parser.add_argument("--max-seconds", type=int, default=3600)
@@ -32,6 +34,7 @@ class Command(BaseCommand):
             asked = {
                 name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")
             }
+            asked["architecture"] = asked["architecture"] or BEST[options["task"]]
             run, job = run_request(**asked, version=version, actor="system", here=True)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
@@ -50,13 +53,12 @@ class Command(BaseCommand):
         self._report(run)
 
     def _report(self, run: TrainingRun) -> None:
-        metrics = run.metrics
-        for smiley, figures in metrics["per_class"].items():
+        for smiley, figures in run.metrics.get("per_class", {}).items():
             words = "   ".join(f"{name} {figures[name]:.3f}" for name in ("precision", "recall", "f1"))
             self.stdout.write(f"  {smiley:15}{words}   {figures['support']:,} photos")
+        told = ", ".join(f"{name} {figure}" for name, figure in headlines(run.task, run.metrics))
         self.stdout.write(
-            f"Model {run.model} is registered: accuracy {metrics['accuracy']:.3f}, macro-F1 {metrics['macro_f1']:.3f}"
-            f" on people it never saw, after {len(run.history)} epochs."
+            f"Model {run.model} is registered: {told} on people it never saw, after {len(run.history)} epochs."
         )
 
 
