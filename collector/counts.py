@@ -1,9 +1,10 @@
 """Counts that the services keep up as they change rows: photos and people accepted as each smiley, and people who
-take part. Counting ten million rows for each page is not an option; once a day the counts are compared with them."""
+take part. Counting ten million rows for each page is not an option; once a day the counts are compared with them.
+Photos that came in each day are counted, too, once and for all: whoever takes one back has sent it all the same."""
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -38,12 +39,34 @@ def accepted_add(smiley_id: int, *, photos: int, people: int) -> None:
 
 def participants_add(by: int) -> None:
     """Call it last in a transaction: everybody who comes or goes waits for this one row."""
-    Tally.objects.get_or_create(name=PARTICIPANTS)
-    Tally.objects.filter(name=PARTICIPANTS).update(count=Greatest(F("count") + by, 0))
+    _tally_add(PARTICIPANTS, by)
 
 
 def participants_count() -> int:
     return sum(Tally.objects.filter(name=PARTICIPANTS).values_list("count", flat=True))
+
+
+def photo_came(at: datetime) -> None:
+    """Call it last in a transaction, as `participants_add`."""
+    _tally_add(_photos_of(at.astimezone(UTC).date()), 1)
+
+
+def photos_a_day(*, until: date, days: int) -> list[tuple[date, int]]:
+    """So many days up to `until`, the oldest first, by the clock of UTC, with how many photos came in."""
+    named = {_photos_of(day): day for day in (until - timedelta(days=back) for back in reversed(range(days)))}
+    counts = dict(Tally.objects.filter(name__in=named).values_list("name", "count"))
+    return [(day, counts.get(name, 0)) for name, day in named.items()]
+
+
+def _photos_of(day: date) -> str:
+    return f"photos of {day.isoformat()}"
+
+
+def _tally_add(name: str, by: int) -> None:
+    added = F("count") + by
+    if not Tally.objects.filter(name=name).update(count=Greatest(added, 0)):
+        Tally.objects.get_or_create(name=name)  # somebody else may have begun it at this moment
+        Tally.objects.filter(name=name).update(count=Greatest(added, 0))
 
 
 @housekeeping("collector.recount", every=timedelta(days=1))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from operations.audit import audit_record, audit_record_each
 from operations.problems import Problem
 
-from .counts import accepted_add, participants_add, smileys_lock
+from .counts import accepted_add, participants_add, photo_came, smileys_lock
 from .files import atomic_with_files, files_erase, told_when_full
 from .intake.receive import clean_picture
 from .models import (
@@ -178,6 +178,7 @@ def _photo_store(
                 quota_use(locked)
             photo.save(force_insert=True)
             photo_submitted.send(sender=Photo, photo=photo)
+            photo_came(now)
     except Participant.DoesNotExist:
         raise consent_required() from None
     except IntegrityError:

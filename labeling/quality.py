@@ -80,8 +80,8 @@ def counted_until() -> datetime | None:
     return oldest
 
 
-def smiley_agreements(*, interval: bool = True) -> list[SmileyAgreement]:
-    """In the smileys' order; without the interval it is a matter of milliseconds."""
+def smiley_agreements(smileys: list[Smiley], *, interval: bool = True) -> list[SmileyAgreement]:
+    """Of each of them; without the interval it is a matter of milliseconds."""
     from ml.agreement import ROUNDS, krippendorff_alpha
 
     said: dict[str, dict[str, int]] = defaultdict(dict)
@@ -89,7 +89,7 @@ def smiley_agreements(*, interval: bool = True) -> list[SmileyAgreement]:
     for slug, pattern, photos in rows:
         said[slug][pattern] = photos
     found = []
-    for smiley in Smiley.objects.order_by("order"):
+    for smiley in smileys:
         alpha = krippendorff_alpha(*_table(said[smiley.slug]), rounds=ROUNDS if interval else 0)
         low, high = alpha.interval or (None, None)
         found.append(SmileyAgreement(smiley.slug, smiley.glyph, alpha.things, alpha.value, low, high))
@@ -106,18 +106,21 @@ def _table(patterns: dict[str, int]) -> tuple[list[list[int]], list[int]]:
     return [[row.get(vote, 0) for vote in votes] for row, _ in read], [photos for _, photos in read]
 
 
-def confusions() -> list[Confusion]:
-    """Of prompts in their order, what reviewers decided; open photos are in none."""
+def confusions(smileys: list[Smiley]) -> list[Confusion]:
+    """What reviewers decided of each prompt's photos; open ones are in none."""
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
     rows = PatternCount.objects.exclude(outcome=OPEN).values_list("smiley__slug", "outcome")
     for slug, outcome, photos in rows.annotate(Sum("photos")):
         outcomes[slug][outcome] = photos
-    slugs = Smiley.objects.order_by("order").values_list("slug", flat=True)
-    return [Confusion(slug, sum(outcomes[slug].values()), outcomes[slug]) for slug in slugs]
+    return [Confusion(one.slug, sum(outcomes[one.slug].values()), outcomes[one.slug]) for one in smileys]
 
 
-def outcome_names() -> list[str]:
-    return [*Smiley.objects.order_by("order").values_list("slug", flat=True), REJECTED, HIDDEN]
+def outcome_names(smileys: list[Smiley]) -> list[str]:
+    return [*(smiley.slug for smiley in smileys), REJECTED, HIDDEN]
+
+
+def smileys_in_order() -> list[Smiley]:
+    return list(Smiley.objects.order_by("order"))
 
 
 def reviewer_agreements() -> list[ReviewerAgreement]:
@@ -163,9 +166,10 @@ Rows = list[list[Any]]
 
 
 def smiley_rows() -> Rows:
+    found = smiley_agreements(smileys_in_order())
     return [
         ["smiley", "photos_judged_twice", "alpha", "alpha_low", "alpha_high"],
-        *([one.slug, one.photos, one.alpha, one.low, one.high] for one in smiley_agreements()),
+        *([one.slug, one.photos, one.alpha, one.low, one.high] for one in found),
     ]
 
 
@@ -186,8 +190,9 @@ def pair_rows() -> Rows:
 
 
 def confusion_rows() -> Rows:
-    names = outcome_names()
-    body = [[one.slug, *(one.outcomes.get(name, 0) for name in names)] for one in confusions()]
+    smileys = smileys_in_order()
+    names = outcome_names(smileys)
+    body = [[one.slug, *(one.outcomes.get(name, 0) for name in names)] for one in confusions(smileys)]
     return [["prompt", *names], *body]
 
 

@@ -19,11 +19,12 @@ _PAIRS_SHOWN = 45
 @require_GET
 @permission_required("labeling.see_quality", raise_exception=True)
 def quality_page(request: HttpRequest) -> HttpResponse:
-    smileys = quality.smiley_agreements()
+    smileys = quality.smileys_in_order()
+    agreements = quality.smiley_agreements(smileys)
     reviewers = quality.reviewer_agreements()
     pairs = quality.pair_agreements()
-    dots = [Dot(f"{one.glyph}  {one.slug}", one.alpha, one.low, one.high, _why(one)) for one in smileys]
-    outcomes = quality.outcome_names()
+    dots = [Dot(f"{one.glyph}  {one.slug}", one.alpha, one.low, one.high, _why(one)) for one in agreements]
+    outcomes = quality.outcome_names(smileys)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "Quality of reviews",
@@ -35,7 +36,7 @@ def quality_page(request: HttpRequest) -> HttpResponse:
         "recheck": quality.all_of(one.recheck for one in reviewers),
         "grid_check": quality.all_of(one.grid_check for one in reviewers),
         "outcomes": outcomes,
-        "confusions": [_shaded(one, outcomes) for one in quality.confusions() if one.decided],
+        "confusions": [_shaded(one, outcomes) for one in quality.confusions(smileys) if one.decided],
         "tables": list(quality.TABLES),
     }
     return render(request, "admin/quality.html", context)

@@ -2,15 +2,15 @@
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from collector.models import Photo, Smiley
+from collector.counts import photos_a_day
+from collector.models import Smiley
 from labeling.charts import Dot, columns_svg, dots_svg
 from labeling.models import NearDuplicate, QueueEntry
 from labeling.quality import smiley_agreements
@@ -38,7 +38,7 @@ class QueueState:
 def dashboard_figures() -> dict[str, Any]:
     smileys = list(Smiley.objects.order_by("order"))
     disk = shutil.disk_usage(settings.DATA_DIR)
-    days = _photos_a_day()
+    days = photos_a_day(until=timezone.now().date(), days=DAYS)
     return {
         "days": columns_svg(
             [(f"{day:%b %-d}", count) for day, count in days], title=f"Photos a day, the last {DAYS}"
@@ -51,7 +51,7 @@ def dashboard_figures() -> dict[str, Any]:
         "alphas": dots_svg(
             [
                 Dot(one.glyph, one.alpha, note="not yet")
-                for one in smiley_agreements(interval=False)
+                for one in smiley_agreements(smileys, interval=False)
                 if one.photos
             ],
             title="Krippendorff's α of each smiley",
@@ -71,14 +71,6 @@ def at_most(rows: Any) -> str:
     return f"more than {_COUNTED:,}" if counted > _COUNTED else f"{counted:,}"
 
 
-def _photos_a_day() -> list[tuple[date, int]]:
-    today = timezone.now().date()
-    first = today - timedelta(days=DAYS - 1)
-    rows = Photo.objects.since(datetime.combine(first, time(), UTC))
-    counted = dict(rows.order_by().values_list(TruncDate("created_at")).annotate(number=Count("*")))
-    return [(day, counted.get(day, 0)) for day in (first + timedelta(days=number) for number in range(DAYS))]
-
-
 def _people(smileys: list[Smiley]) -> Any:
     target = max(int(settings.COUNT_TARGET), 1)
     dots = [Dot(smiley.glyph, float(smiley.accepted_people)) for smiley in smileys]
@@ -87,21 +79,21 @@ def _people(smileys: list[Smiley]) -> Any:
 
 
 def _queues() -> list[QueueState]:
-    # State by state, for each has an index of its own, and done jobs are in none of them.
-    counts = {
-        state: dict(
-            Job.objects.filter(state=state).order_by().values_list("queue").annotate(number=Count("pk"))
-        )
+    # State by state in one go, for each has an index of its own, and done jobs are in none of them.
+    queued, running, quarantined = (
+        Job.objects.filter(state=state).order_by().values("queue", "state").annotate(number=Count("pk"))
         for state in (Job.State.QUEUED, Job.State.RUNNING, Job.State.QUARANTINED)
-    }
+    )
+    rows = queued.union(running, quarantined, all=True)
+    counts = {(row["state"], row["queue"]): row["number"] for row in rows}
     seen = dict(QueuePulse.objects.values_list("queue", "worker_seen_at"))
     long_ago = timezone.now() - _ALIVE
     return [
         QueueState(
             queue=queue,
-            waiting=counts[Job.State.QUEUED].get(queue, 0),
-            running=counts[Job.State.RUNNING].get(queue, 0),
-            quarantined=counts[Job.State.QUARANTINED].get(queue, 0),
+            waiting=counts.get((Job.State.QUEUED, queue), 0),
+            running=counts.get((Job.State.RUNNING, queue), 0),
+            quarantined=counts.get((Job.State.QUARANTINED, queue), 0),
             seen_at=seen.get(queue),
             alive=(seen.get(queue) or long_ago) > long_ago,
         )

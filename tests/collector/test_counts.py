@@ -1,15 +1,17 @@
 """The counts that pages show: kept by the services, never below nothing, and corrected each day."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from collector.counts import counts_correct, participants_count
+from collector.counts import counts_correct, participants_count, photos_a_day
 from collector.models import Participant, Photo, Smiley, Tally
 from collector.selectors import collection_progress, consent_text_current
-from collector.services import consent_give, participant_withdraw, photo_decided
+from collector.services import consent_give, participant_withdraw, photo_decided, photo_withdraw
 from tests.operations.conftest import do_round
 
 from .conftest import Browser
@@ -39,6 +41,14 @@ def test_withdrawing_an_imported_person_makes_nobody_of_the_others_go() -> None:
     newcomer()
     participant_withdraw(participant=Participant.objects.create(), actor="staff:alice")
     assert participants_count() == 1
+
+
+def test_photos_are_counted_on_the_day_they_came_and_stay_counted(private_folder: Any) -> None:
+    today = timezone.now().date()
+    photo = send(participant := newcomer())
+    send(participant)
+    photo_withdraw(photo=photo, actor="participant")
+    assert photos_a_day(until=today, days=2) == [(today - timedelta(days=1), 0), (today, 2)]
 
 
 @pytest.mark.database
