@@ -1,9 +1,9 @@
 """What was collected, in admin."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,8 +13,9 @@ from django.utils.html import format_html
 from operations.admin import LongListAdmin, ReadOnlyAdmin
 from operations.audit import actor_of
 
-from .models import ConsentText, ImportBatch, Participant, Photo, Smiley, Tombstone
+from .models import ConsentText, ImportBatch, Participant, Photo, PhotoQuerySet, Smiley, Tombstone
 from .services import photo_withdraw
+from .withdrawing import WITHDRAWAL, photos_withdraw_later
 
 _PHOTOS_SHOWN = 60
 
@@ -35,10 +36,27 @@ class SmileyAdmin(admin.ModelAdmin[Smiley]):
         obj.save(update_fields=form.changed_data if change else None)
 
 
+class StateFilter(admin.SimpleListFilter):
+    """By the names of the states: their labels are what volunteers are told, who are not told everything."""
+
+    title = "state"
+    parameter_name = "state__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, _state_name(state)) for state in Photo.State.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+def _state_name(state: str) -> str:
+    return state.replace("_", " ")
+
+
 @admin.register(Photo)
 class PhotoAdmin(LongListAdmin):
-    list_display = ("thumbnail", "id", "smiley", "state", "accepted_as", "import_batch", "created_at")
-    list_filter = ("state", "smiley", "import_batch")
+    list_display = ("thumbnail", "id", "smiley", "state_name", "accepted_as", "import_batch", "created_at")
+    list_filter = (StateFilter, "smiley", "import_batch")
     list_select_related = ("smiley", "accepted_as", "import_batch")
     search_fields = ("=id", "=participant__id")
     ordering = ("-created_at",)
@@ -52,14 +70,28 @@ class PhotoAdmin(LongListAdmin):
             '<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("photo-image", args=[photo.pk])
         )
 
+    @admin.display(description="state")
+    def state_name(self, photo: Photo) -> str:
+        return _state_name(photo.state)
+
     @admin.display(description="photo")
     def picture(self, photo: Photo) -> str:
         return format_html('<img class="picture" alt="" src="{}">', reverse("photo-image", args=[photo.pk]))
 
     @admin.action(description="Withdraw for good, at the participant's wish", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, photos: QuerySet[Photo]) -> None:
-        for photo in photos:
-            photo_withdraw(photo=photo, actor=actor_of(request))
+        if request.POST.get("select_across") != "1":
+            for photo in photos:
+                photo_withdraw(photo=photo, actor=actor_of(request))
+            return
+        count = photos_withdraw_later(photos=cast(PhotoQuerySet, photos), actor=actor_of(request))
+        jobs = f"{reverse('admin:operations_job_changelist')}?kind={WITHDRAWAL}"
+        messages.info(
+            request,
+            format_html(
+                '{} photos are being withdrawn: <a href="{}">see how far it is</a>.', f"{count:,}", jobs
+            ),
+        )
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("collector.delete_photo")

@@ -48,17 +48,18 @@ def participants_count() -> int:
 
 def photo_came(at: datetime) -> None:
     """Call it last in a transaction, as `participants_add`."""
-    _tally_add(_photos_of(at.astimezone(UTC).date()), 1)
+    _tally_add(photos_of(at.astimezone(UTC).date()), 1)
 
 
 def photos_a_day(*, until: date, days: int) -> list[tuple[date, int]]:
     """So many days up to `until`, the oldest first, by the clock of UTC, with how many photos came in."""
-    named = {_photos_of(day): day for day in (until - timedelta(days=back) for back in reversed(range(days)))}
+    named = {photos_of(day): day for day in (until - timedelta(days=back) for back in reversed(range(days)))}
     counts = dict(Tally.objects.filter(name__in=named).values_list("name", "count"))
     return [(day, counts.get(name, 0)) for name, day in named.items()]
 
 
-def _photos_of(day: date) -> str:
+def photos_of(day: date) -> str:
+    """The name of a day's tally."""
     return f"photos of {day.isoformat()}"
 
 

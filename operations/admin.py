@@ -89,6 +89,9 @@ class JobAdmin(LongListAdmin):
     ordering = ("-created_at",)
     actions = ("retry",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return super().get_queryset(request).defer("payload")  # may name hundreds of photos, and is not shown
+
     @admin.display(description="progress")
     def progress(self, job: Job) -> str:
         return f"{job.progress_done:,} of {job.progress_total:,}" if job.progress_total else ""

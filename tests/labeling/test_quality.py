@@ -61,7 +61,9 @@ def test_alpha_and_kappa_of_the_reviews_that_count(seen_photo: Callable[..., Pho
     say(seen_photo("tongue"), ann, "match")  # by one alone: no pair
     count()
     assert patterns() == {"tongue:2": 2, "grin:1 tongue:1": 1, "unclear:2": 1, "tongue:1": 1}
-    tongue = next(one for one in quality.smiley_agreements(quality.smileys_in_order()) if one.slug == "tongue")
+    tongue = next(
+        one for one in quality.smiley_agreements(quality.smileys_in_order()) if one.slug == "tongue"
+    )
     # n = 8: five tongue, one grin, two unclear; one photo's two values disagree.
     assert tongue.alpha == pytest.approx(1 - (8 - 1) * 2 / (64 - 25 - 1 - 4))
     assert tongue.photos == 4
