@@ -34,7 +34,9 @@ class LongListAdmin(ReadOnlyAdmin):
     sortable_by = ()
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER  # they would count the table once a filter
-    preserve_filters = False  # nothing is saved that one would come back from, and each row's link would carry them
+    preserve_filters = (
+        False  # nothing is saved that one would come back from, and each row's link would carry them
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
