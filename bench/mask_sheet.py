@@ -49,7 +49,9 @@ def faces(seed: int) -> list[tuple[Picture, AnalysedFace]]:
     for file in rng.permutation(np.array(files, dtype=object))[:1000]:
         image = read_picture(file) if file.is_file() else skimage.data.astronaut()
         subject = analyser.analyse(image).subject
-        if subject is not None and not {"blurred", "too_small"} & set(subject.flags):
+        if subject is None or {"blurred", "too_small"} & set(subject.flags):
+            continue
+        if not file.is_file() or _has_room(image, subject):
             found.append((image, subject))
     chosen: list[int] = []
     for yaw, pitch in POSES:
@@ -57,6 +59,16 @@ def faces(seed: int) -> list[tuple[Picture, AnalysedFace]]:
         free = [index for index in np.argsort(away) if index not in chosen]
         chosen.append(int((free or [0])[0]))
     return [found[index] for index in chosen]
+
+
+def _has_room(image: Picture, face: AnalysedFace) -> bool:
+    """Whether what a mask sits among is in the picture: hair, ears, collar."""
+    height, width = image.shape[:2]
+    box = face.box
+    beside, above, below = 0.3 * box.w, 0.35 * box.h, 0.3 * box.h
+    return (
+        box.x > beside and box.x + box.w + beside < width and box.y > above and box.y + box.h + below < height
+    )
 
 
 def cell(image: Picture, face: AnalysedFace, side: int) -> Picture:

@@ -19,7 +19,7 @@ def overlay_svg(photo: Photo) -> str:
     """
     parts = []
     for face in photo.faces.order_by("-is_subject"):
-        unit = face.width / 100
+        unit = min(face.width, photo.width) / 100
         dashes = "none" if face.is_subject else "4 4"
         parts.append(
             f'<rect x="{face.x:.1f}" y="{face.y:.1f}" width="{face.width:.1f}" height="{face.height:.1f}" fill="none"'

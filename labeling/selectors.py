@@ -54,6 +54,9 @@ def _near_chips(near: dict[bool, list[int]]) -> Iterator[Chip]:
 
 def photo_knowledge(photo: Photo) -> dict[str, Any]:
     """Everything that detectors and workers have to say of a photo, for its page in admin."""
+    # Drawing needs vision libraries, and so is loaded only where it is asked for.
+    from ml.masks.styles import STYLES
+
     subject = subject_of(photo)
     pairs = near_duplicates(photo)[:NEAR_SHOWN]
     subjects = [str(photo.pk), *(str(face) for face in photo.faces.values_list("pk", flat=True))]
@@ -62,6 +65,7 @@ def photo_knowledge(photo: Photo) -> dict[str, Any]:
         "chips": photo_chips(photo),
         "near": [(pair, pair.other_than(photo)) for pair in pairs],
         "faces": photo.faces.order_by("-is_subject"),
+        "styles": list(STYLES),
         "masked": MaskedFace.objects.filter(face__photo=photo).order_by("-created_at"),
         "reviews": photo.reviews.select_related("reviewer", "smiley").order_by("created_at"),
         "jobs": Job.objects.filter(subject__in=subjects).order_by("created_at"),

@@ -54,14 +54,16 @@ def _count_without(photos: PhotoQuerySet, **kwargs: Any) -> None:
 def _analyse(job: RunningJob) -> None:
     from .analysis import photo_analyse
 
-    photo_analyse(photo_id=uuid.UUID(job.subject))
+    subject = photo_analyse(photo_id=uuid.UUID(job.subject))
+    job.said = f"a face {subject.height:.0f} px high" if subject else "no face, or nothing to do any more"
 
 
 @job_handler("labeling.mask_face", queue="bulk", time_limit=300)
 def _mask(job: RunningJob) -> None:
     from .masking import masks_wanted
 
-    masks_wanted(face_id=uuid.UUID(job.subject), count=int(job.payload["count"]))
+    made = masks_wanted(face_id=uuid.UUID(job.subject), count=int(job.payload["count"]))
+    job.said = f"{made} masks drawn"
 
 
 # Hours of film take hours, and must not keep others from the queue's other process.

@@ -88,6 +88,13 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
 
+    @property
+    def seconds(self) -> float | None:
+        """How long its last attempt took; None for one that has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class UnchangingQuerySet(models.QuerySet[Any]):
     """For rows that may go, and never change."""

@@ -39,6 +39,7 @@ class RunningJob:
         self.subject: str = job.subject
         self.payload: dict[str, Any] = job.payload
         self.attempt: int = job.attempts
+        self.said = ""  # what staff are told of it once it is done; empty keeps what progress told last
         self.token = token  # no other attempt at any job has it
         self._on_progress = on_progress
 
@@ -67,7 +68,8 @@ class RunningJob:
             self._on_progress(done, total, message)
 
     def finish(self) -> None:
-        self._held().update(state=Job.State.DONE, finished_at=timezone.now(), error="", **_LET_GO)
+        said = {"message": self.said[:200]} if self.said else {}
+        self._held().update(state=Job.State.DONE, finished_at=timezone.now(), error="", **said, **_LET_GO)
 
     def fail(self, error: str, *, final: bool) -> None:
         if final or self.attempt >= settings.JOB_ATTEMPTS:

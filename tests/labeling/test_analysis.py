@@ -109,6 +109,8 @@ def test_job_does_the_same(photo: Photo, private_folder: Path) -> None:
     running.run(str(job.pk))
     job.refresh_from_db()
     assert job.state == Job.State.DONE, job.error
+    assert job.message.startswith("a face ")
+    assert job.seconds
     assert Face.objects.count() == 1
 
 

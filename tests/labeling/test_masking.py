@@ -107,6 +107,7 @@ def test_photo_page_tells_what_is_known(face: Face, client: Any, staff: Any) -> 
     shown = client.get(page, secure=True).content.decode()
     assert "cloth-dots" in shown
     assert "labeling.analyse_photo" in shown
+    assert "<option>kn95-valve</option>" in shown
     made = client.post(f"/admin/photos/{face.photo_id}/mask/", {"style": "gas-mask"}, secure=True)
     assert made.headers["Location"] == page
     assert MaskedFace.objects.filter(style="gas-mask").exists()
