@@ -115,6 +115,13 @@ def _snout(u: Array, v: Array) -> Array:
 _SIDE = ((0.0, 53.0), (0.5, 54.0), (1.0, 52.0))
 _CLOSE = ((0.0, 0.6), (0.16, 0.95), (0.5, 1.0), (1.0, 0.9))
 
+
+def _visor(u: Array, v: Array) -> Array:
+    # Bent once, as a sheet is: it stands furthest off where the face falls back, beside the nose.
+    across = np.exp(-(((v - 0.27) / 0.2) ** 2))
+    return np.asarray(0.055 * across * np.clip(1 - (u / 0.9) ** 4, 0, 1), np.float32)
+
+
 CUTS: dict[str, Cut] = {
     "surgical": Cut(
         top=((0, 0.185), (0.1, 0.205), (0.25, 0.27), (0.45, 0.335), (0.7, 0.365), (1, 0.385)),
@@ -170,12 +177,12 @@ CUTS: dict[str, Cut] = {
         discs=(Disc((0.40, 0.84, -0.44), (0.72, 0.10, -0.69), 0.34, 0.11),),
     ),
     "gas-mask": Cut(
-        top=((0, -0.50), (0.3, -0.485), (0.55, -0.43), (0.8, -0.30), (1, -0.10)),
+        top=((0, -0.56), (0.3, -0.55), (0.55, -0.50), (0.8, -0.38), (1, -0.18)),
         bottom=((0, 1.42), (0.3, 1.36), (0.55, 1.22), (0.8, 0.98), (1, 0.62)),
         side=((0.0, 76.0), (0.5, 79.0), (1.0, 74.0)),
         tent=((0.0, 0.3), (0.4, 0.8), (0.55, 1.0), (1.0, 0.9)),
         stand=0.09,
-        bulge=lambda u, v: _snout(u * 1.9, np.clip(v * 1.75 - 0.75, 0, 1)) * 1.25,
+        bulge=lambda u, v: _snout(u * 1.9, np.clip(v * 1.75 - 0.75, 0, 1)) * 1.25 + _visor(u, v),
         corner=0.30,
         straps=(
             Strap((64, -0.22), (82, -0.34), (0.84, -0.5, 0.95), 0.08),

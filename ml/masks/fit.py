@@ -220,8 +220,9 @@ def _disc_points(disc: Disc, side: int, sheet: FaceSheet) -> Array:
     up = cross(axis, across)
     turn = np.linspace(0, 2 * np.pi, COLUMNS, dtype=np.float32)
     ring = np.cos(turn)[:, None] * across + np.sin(turn)[:, None] * up
-    radius = np.array([0, 0.3, 0.6, 0.9, 1.0, 1.0, 0.5], np.float32) * disc.radius
-    depth = np.array([1, 1.0, 0.99, 0.97, 0.80, 0.0, -0.1], np.float32) * disc.depth
+    # The middle is not quite a point, for a point faces nowhere.
+    radius = np.array([0.004, 0.3, 0.6, 0.9, 1.0, 1.0, 0.5], np.float32) * disc.radius
+    depth = np.array([1.10, 1.09, 1.06, 0.98, 0.80, 0.0, -0.1], np.float32) * disc.depth
     depth[-1] -= 0.2  # the neck reaches into the mask
     center = np.array(disc.center, dtype=np.float32) * np.array([side, 1, 1], np.float32)
     local = center + radius[:, None, None] * ring + depth[:, None, None] * axis

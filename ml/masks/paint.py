@@ -29,6 +29,8 @@ Array = NDArray[np.floating[Any]]
 #: A mask of one body is drawn on a grid of pixels about this wide and its coordinates enlarged: they are smooth.
 _DRAWN_SIDE = 110
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+#: Of a window: how opaque its plastic is, and how much light it throws back where it is seen straight and aslant.
+_TINT, _STRAIGHT, _ASLANT = 0.10, 0.50, 0.55
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,25 @@ def _shoulder(values: Array) -> Array:
 
 def paint_mask(
     layer: Layer, fitted: Fitted, style: MaskStyle, light: Light, corner: tuple[int, int], scale: float
-) -> None:
-    """Lay the mask over ``layer``, whose first pixel is ``corner`` (x, y) of the photo."""
+) -> Layer | None:
+    """Lay the mask over ``layer``, whose first pixel is ``corner`` (x, y) of the photo.
+
+    Returns its window as a layer of its own, if it has one: it throws no shadow.
+    """
     height, width = layer.alpha.shape
     low = np.floor(fitted.vertices[:, :2].min(axis=0)).astype(int) - corner
     high = np.ceil(fitted.vertices[:, :2].max(axis=0)).astype(int) + 1 - corner
     left, top = np.maximum(low, 0).tolist()
     right, bottom = np.minimum(high, (width, height)).tolist()
     if right - left < 2 or bottom - top < 2:
-        return
+        return None
     height, width = bottom - top, right - left
     atlas = _lit(fitted, light)
     column, row, covered, lit = _seen(
         fitted, style.family, atlas, (corner[0] + left, corner[1] + top), height, width
     )
     textures = template(style.family, style.pattern, style.valve, style.variant)
-    relief, blend = _textures(textures, column, row, scale)
+    relief, blend, *window = _textures(textures, column, row, scale)
 
     # Edges are drawn where the distance to the outline crosses zero, one pixel wide at any size.
     distance = blend[2] - np.float32(128)
@@ -92,7 +97,8 @@ def paint_mask(
     reach = np.asarray(distance / np.clip(slope, 4.0, 60.0), np.float32)
     alpha = np.asarray(np.clip(reach + 0.5, 0, 1) * covered, np.float32)
 
-    bright, slope_u, slope_v, shine = lit
+    bright, slope_u, slope_v, shine, aslant = lit
+    pane = _pane(window[0], covered * (1 - alpha), bright, shine, aslant, light.white) if window else None
     slope_u *= relief[1] - np.float32(128)
     slope_v *= relief[2] - np.float32(128)
     slope_u += slope_v
@@ -127,6 +133,23 @@ def paint_mask(
         target += np.asarray(_shoulder(plane), np.float32)
     layer.alpha[inside] *= clear
     layer.alpha[inside] += alpha
+    if pane is None:
+        return None
+    glass = empty_layer(*layer.alpha.shape)
+    glass.colours[:, top:bottom, left:right], glass.alpha[inside] = pane.colours, pane.alpha
+    return glass
+
+
+def _pane(
+    window: list[Array], free: Array, bright: Array, shine: Array, aslant: Array, white: Array
+) -> Layer:
+    """Clear plastic where it is ``free`` of rubber: a grey tint under what it throws back."""
+    glass, reflection = (values * np.float32(1 / 255) for values in window)
+    thrown = reflection * (0.6 + 0.4 * bright + shine) * _STRAIGHT + glass * aslant * _ASLANT
+    thrown = np.minimum(thrown, np.float32(0.75)) * free
+    tint = glass * free * np.float32(_TINT) * (1 - thrown)
+    light = thrown * np.float32(0.85) + tint * np.float32(0.10)
+    return Layer(np.stack([light * level for level in white.tolist()]), np.asarray(thrown + tint, np.float32))
 
 
 def _seen(
@@ -144,8 +167,10 @@ def _seen(
     for triangles in bodies[1:]:
         # Drawn in a window of its own, and put in where it is nearer: coordinates are never mixed between bodies.
         first, last = int(triangles.min()), int(triangles.max()) + 1
-        low = np.floor(vertices[first:last, :2].min(axis=0)).astype(int)
-        high = np.ceil(vertices[first:last, :2].max(axis=0)).astype(int) + 1
+        low = (
+            np.floor(vertices[first:last, :2].min(axis=0)).astype(int) - 2
+        )  # room for its edge to be smoothed
+        high = np.ceil(vertices[first:last, :2].max(axis=0)).astype(int) + 3
         (x, y), (right, bottom) = np.maximum(low, 0).tolist(), np.minimum(high, (width, height)).tolist()
         if right - x < 2 or bottom - y < 2:
             continue
@@ -153,11 +178,12 @@ def _seen(
         # A can closes on itself, so its coordinates jump, too; it is small enough to be drawn as it is.
         drawn = _one_body(own, atlas[first:last], triangles - first, lit, 1, bottom - y, right - x)
         here = np.s_[y:bottom, x:right]
-        nearer = (drawn[3] > 0.5) & ((drawn[2] < depth[here]) | (covered[here] < 0.5))
+        before = (drawn[3] > 0.5) & (drawn[2] < depth[here])
+        nearer = before | (covered[here] < np.minimum(drawn[3], 0.5))
         for values, new in zip((column, row, *planes), (drawn[0], drawn[1], *drawn[4]), strict=True):
             np.copyto(values[here], new, where=nearer)
         if first < len(fitted.vertices):
-            np.copyto(covered[here], 1, where=nearer)
+            np.maximum(covered[here], drawn[3], out=covered[here], where=nearer)
         else:
             np.copyto(covered[here], 1 - drawn[3], where=nearer)  # what hides the mask is the photo itself
     return column, row, covered, planes
@@ -183,14 +209,14 @@ def _one_body(
     seen = draw(vertices, atlas, triangles, *size, deep=deep, beneath=beneath)
     maps = [seen.column, seen.row, *([seen.depth] if deep else [])]
     covered = np.isfinite(seen.depth).astype(np.float32)
-    if coarse > 1 and covered.any():
+    if covered.any():
         # What is not covered gets the coordinates of the nearest that is, so that nothing strange is mixed in.
         bare = (covered == 0).astype(np.uint8)
         _, label = cv2.distanceTransformWithLabels(bare, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
         nearest = np.concatenate([[0], np.flatnonzero(bare == 0)])[label]
         maps = [values.ravel().take(nearest) for values in maps]
-        # Else enlarging shows its steps.
-        covered = np.asarray(cv2.GaussianBlur(covered, (0, 0), 1.0), np.float32)
+        # Else it shows its steps.
+        covered = np.asarray(cv2.GaussianBlur(covered, (5, 5), 1.0), np.float32)
     read = cv2.remap(lit, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     every = [*maps, covered, *(np.asarray(plane, np.float32) for plane in cv2.split(read))]
     if coarse > 1:
@@ -199,15 +225,15 @@ def _one_body(
             np.asarray(cv2.resize(values, whole, interpolation=cv2.INTER_LINEAR)[:height, :width], np.float32)
             for values in every
         ]
-        soft = every[len(maps)]
-        every[len(maps)] = np.clip((soft - 0.5) * (1.8 * coarse) + 0.5, 0, 1)
+    every[len(maps)] = np.clip((every[len(maps)] - 0.5) * (1.8 * coarse) + 0.5, 0, 1)
     column, row, *rest = every
     depth, covered, *planes = rest if deep else [column, *rest]
     return column, row, depth, covered, planes
 
 
-def _textures(textures: Template, column: Array, row: Array, scale: float) -> tuple[list[Array], list[Array]]:
-    """Relief and blend as four planes each, from the level whose texels are about as large as the pixels."""
+def _textures(textures: Template, column: Array, row: Array, scale: float) -> list[list[Array]]:
+    """Relief, blend and, if there is one, the window as planes, from the level whose texels are about as large as
+    the pixels."""
     pixels = scale * 2 / (COLUMNS - 1)  # from one vertex to the next, facing the camera
     level = next((i for i in range(len(LEVELS) - 1, -1, -1) if LEVELS[i] >= pixels * 0.9), 0)
     # A vertex lies in the middle of its row of texels.
@@ -215,14 +241,15 @@ def _textures(textures: Template, column: Array, row: Array, scale: float) -> tu
     shift = np.float32((LEVELS[level] - 1) / 2)
     fixed = cv2.convertMaps(column * size + shift, row * size + shift, cv2.CV_16SC2)
     found = []
-    for layers in (textures.relief, textures.blend):
+    for layers in (textures.relief, textures.blend, *([textures.window] if textures.window else [])):
         read = cv2.remap(layers[level], *fixed, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         found.append([plane.astype(np.float32) for plane in cv2.split(read)])
-    return found[0], found[1]
+    return found
 
 
 def _lit(fitted: Fitted, light: Light) -> Array:
-    """At each vertex, as an atlas float32 [rows, COLUMNS, 4]: brightness, how slopes along u and v change it, gloss."""
+    """At each vertex, as an atlas float32 [rows, COLUMNS, 5]: brightness, how slopes along u and v change it, gloss,
+    and how aslant it is seen (Schlick's approximation of Fresnel's law)."""
     normals = fitted.normals
     bright = light.on(normals)
     spread = sample(light.spread, *fitted.places).ravel()
@@ -233,8 +260,9 @@ def _lit(fitted: Fitted, light: Light) -> Array:
     facing = np.maximum(normals @ half, 0)
     fourth = np.square(np.square(facing))
     shine = np.power(fourth, 6) * 0.40 + fourth * facing * 0.08
-    lit = np.stack([bright, fitted.along_u @ toward, fitted.along_v @ toward, shine], axis=1)
-    return np.ascontiguousarray(lit.reshape(-1, COLUMNS, 4), dtype=np.float32)
+    aslant = np.clip(1 + normals[:, 2], 0, 1) ** 3
+    lit = np.stack([bright, fitted.along_u @ toward, fitted.along_v @ toward, shine, aslant], axis=1)
+    return np.ascontiguousarray(lit.reshape(-1, COLUMNS, 5), dtype=np.float32)
 
 
 def paint_straps(

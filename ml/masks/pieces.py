@@ -30,6 +30,8 @@ class Canvas:
         gloss: 0 for cloth to 1.
         second, third: weights of the second and third colour.
         distance: to the outline in eye distances, positive inside.
+        glass: how much of a window is there, 0 to 1; outside of the outline, for it is seen through.
+        reflection: how much of the room's light the window throws back.
     """
 
     rng: np.random.Generator
@@ -44,6 +46,8 @@ class Canvas:
     second: Array
     third: Array
     distance: Array
+    glass: Array
+    reflection: Array
 
 
 def canvas(family: str, variant: int) -> Canvas:
@@ -63,7 +67,7 @@ def canvas(family: str, variant: int) -> Canvas:
     zero = np.zeros_like(x)
     seed = np.random.default_rng([_SEEDS[family], variant])
     return Canvas(seed, u, v, x, y, zero.copy(), zero.copy(), zero.copy(), zero.copy(), zero.copy(),
-                   zero.copy(), distance.astype(np.float32))  # fmt: skip
+                   zero.copy(), distance.astype(np.float32), zero.copy(), zero.copy())  # fmt: skip
 
 
 def _surgical(c: Canvas, pattern: str, valve: bool) -> None:
@@ -211,15 +215,40 @@ def _half_mask(c: Canvas, pattern: str, valve: bool) -> None:
         c.height += 0.008 * bump(c.y - rib, 0.012) * step(0.12 - across, 0.03)
 
 
+def _window(c: Canvas, inside: Array, high: float) -> None:
+    """Clear plastic: the ceiling in its upper rim, a lamp or a window along each side, and smears.
+
+    All of it fades about the eyes, where nothing may be drawn.
+    """
+    c.glass += step(inside + 0.02, 0.02)
+    ceiling = 0.55 * np.exp(-np.maximum(c.v - high, 0) / 0.045)
+    streaks = np.zeros_like(c.u)
+    for side in (-1, 1):
+        place = side * (c.rng.uniform(0.54, 0.60) + 0.10 * (c.v - 0.25))
+        wide, strong = c.rng.uniform(0.03, 0.06), c.rng.uniform(0.4, 1.0)
+        band = step(wide - np.abs(c.u - place), 0.05) + 0.5 * step(
+            0.015 - np.abs(c.u - place + side * 0.09), 0.02
+        )
+        streaks += strong * band * step(c.v - high - 0.03, 0.04) * step(c.rng.uniform(0.30, 0.40) - c.v, 0.10)
+    slant = c.u * c.rng.choice([-1, 1]) + 2.2 * (c.v - 0.25)
+    streaks += 0.30 * step(0.07 - np.abs(slant - 0.02), 0.10)
+    smears = 0.06 * np.maximum(fabric.noise(c.rng, c.u.shape, (26.0, 12.0)), 0)
+    eyes = np.hypot((np.abs(c.u) - 0.37) / 0.26, (c.v - 0.27) / 0.085)
+    clear = step(eyes - 1.35, 0.9)
+    c.reflection += c.glass * (ceiling + streaks + smears) * clear
+    c.glass *= 0.4 + 0.6 * clear
+
+
 def _gas_mask(c: Canvas, pattern: str, valve: bool) -> None:
     _rubber(c, 0.004)
     # One wide window in a hard frame, with a notch for the nose.
-    low, high = 0.425, 0.085
-    dx = np.abs(c.x) - 0.80
+    low, high = 0.445, 0.075
+    dx = np.abs(c.x) - 0.71
     dy = (np.abs(c.v - (low + high) / 2) - (low - high) / 2) * 1.75 + 0.07 * bump(c.u, 0.14) * (c.v > 0.25)
     dx, dy = dx + 0.24, dy + 0.24
     inside = 0.24 - np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) - np.minimum(np.maximum(dx, dy), 0)
     c.distance[:] = np.minimum(c.distance, -inside)
+    _window(c, inside, high)
     frame = bump(inside + 0.04, 0.03)
     c.height += 0.07 * frame
     c.third += 0.9 * step(0.045 - np.abs(inside + 0.04), 0.012)

@@ -95,9 +95,11 @@ def synthesize(
 
     layer = empty_layer(*part.shape[:2])
     paint_straps(layer, fitted.ribbons, style, light, (left, top), part, sheet.scale)
-    paint_mask(layer, fitted, style, light, (left, top), sheet.scale)
+    window = paint_mask(layer, fitted, style, light, (left, top), sheet.scale)
     layer = _blurred(layer, max(blur * 0.85, 0.6))
     shade = _shadow(layer.alpha, points - [left, top, 0], light, sheet.scale)
+    if window is not None:
+        layer, shade = _behind(layer, window), shade * (1 - window.alpha)
     for kept in (*_EYES, [_NOSE_TIP]) if wearing.how == BELOW_NOSE else _EYES:
         _keep_free(layer, shade, keypoints[kept] - [left, top], sheet.scale)
     out, effect = _compose(part, layer, shade, noise, grain_at)
@@ -136,6 +138,12 @@ def _blurred(layer: Layer, sigma: float) -> Layer:
     side = 2 * math.ceil(2.4 * sigma) + 1
     planes = [cv2.GaussianBlur(plane, (side, side), sigma) for plane in (*layer.colours, layer.alpha)]
     return Layer(np.stack(planes[:3]), np.asarray(planes[3], np.float32))
+
+
+def _behind(layer: Layer, window: Layer) -> Layer:
+    """A mask with the window in it: what of it lies over the window is before it."""
+    free = 1 - layer.alpha
+    return Layer(layer.colours + window.colours * free, layer.alpha + window.alpha * free)
 
 
 def _shadow(alpha: Array, points: NDArray[np.float64], light: Light, scale: float) -> Array:

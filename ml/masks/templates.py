@@ -36,11 +36,13 @@ class Template:
         blend: uint8 [h, w, 4]: weight of the second colour, of the third, distance to the outline (128 is on it),
             tone (128 is as dyed).
         trimmed: whether the third colour is anywhere.
+        window: uint8 [h, w, 2], how much glass is there and how much it throws back; empty where there is none.
     """
 
     relief: tuple[Texture, ...]
     blend: tuple[Texture, ...]
     trimmed: bool
+    window: tuple[Texture, ...]
 
 
 def disc_textures(variant: int) -> tuple[Array, Array, Array, Array, Array]:
@@ -61,7 +63,9 @@ def disc_textures(variant: int) -> tuple[Array, Array, Array, Array, Array]:
     third = np.asarray(0.9 * (1 - face) * (radius < 1.05) + 0 * turn, np.float32)
     third = third + 0.9 * (radius >= 1.05)
     gloss = np.full(shape, 0.25, np.float32) + 0.3 * third
-    cavity = cavity + 0.03 * fabric.noise(rng, shape, (3.0, 3.0))
+    cavity = (
+        cavity + 0.03 * fabric.noise(rng, shape, (3.0, 3.0)) + 0.02 * fabric.noise(rng, shape, (1.0, 1.0))
+    )
     return height, np.asarray(cavity, np.float32), np.ones(shape, np.float32), np.clip(third, 0, 1), gloss
 
 
@@ -74,25 +78,31 @@ def template(family: str, pattern: str, valve: bool, variant: int) -> Template:
     c.height += 0.012 * step(c.distance - 0.008, 0.022)
     c.cavity -= 0.10 * bump(c.distance, 0.010)
     distance = c.distance * (COLUMNS - 1) * LEVELS[0] / (2 * (1 + MARGIN) * 0.98)
-    layers = [c.height, c.cavity, c.second, c.third, c.gloss, distance, c.tone]
+    layers = [c.height, c.cavity, c.second, c.third, c.gloss, distance, c.tone, c.glass, c.reflection]
     discs = CUTS[family].discs
     if discs:
         height, cavity, second, third, gloss = disc_textures(variant)
         far = np.full_like(height, 99.0)
-        can = [height, cavity, second, third, gloss, far, np.zeros_like(height)]
+        can = [height, cavity, second, third, gloss, far, *[np.zeros_like(height)] * 3]
         count = sum(2 if disc.mirrored else 1 for disc in discs)
         # Each can is a block of rows below the mask. A vertex lies in the middle of its row of texels, so that
         # nothing is ever read across the border between two blocks.
         layers = [np.vstack([layer, *([can[k]] * count)]) for k, layer in enumerate(layers)]
-    height, cavity, second, third, gloss, distance, tone = layers
+    height, cavity, second, third, gloss, distance, tone, glass, reflection = layers
     texel = 2 * (1 + MARGIN) * 0.98 / ((COLUMNS - 1) * LEVELS[0])
     slope_v, slope_u = np.gradient(height, texel)
     relief = np.dstack([
         128 + 127 * cavity, 128 + 127 * slope_u / SLOPE_UNIT, 128 + 127 * slope_v / SLOPE_UNIT, 255 * gloss,
     ])  # fmt: skip
     blend = np.dstack([255 * second, 255 * third, 128 + distance * (127 / _REACH), 128 + 127 * tone])
-    relief, blend = (np.clip(layers + 0.5, 0, 255).astype(np.uint8) for layers in (relief, blend))
-    return Template(_pyramid(relief), _pyramid(blend), trimmed=bool((third > 0.01).any()))
+    window = np.dstack([255 * glass, 255 * reflection])
+    relief, blend, window = (np.clip(x + 0.5, 0, 255).astype(np.uint8) for x in (relief, blend, window))
+    return Template(
+        _pyramid(relief),
+        _pyramid(blend),
+        trimmed=bool((third > 0.01).any()),
+        window=_pyramid(window) if window.any() else (),
+    )
 
 
 def _pyramid(texture: Texture) -> tuple[Texture, ...]:

@@ -93,6 +93,21 @@ def test_a_mask_worn_below_the_nose_leaves_the_nose_free(face, name, yaw):
     assert alpha_at(masked.alpha, keypoints[[KEYPOINT_NAMES.index("mouth_center_bottom_lip")]])[0] == 255
 
 
+def test_a_window_is_seen_through_and_throws_light_back(face):
+    image, mesh = face
+    masked = synthesize(image, mesh, STYLES["gas-mask"], np.random.default_rng(0), wearing=STRAIGHT)
+    left, right = mesh[105, 0].round().astype(int), mesh[334, 0].round().astype(int)
+    top, bottom = mesh[151, 1].round().astype(int), mesh[9, 1].round().astype(int)
+    window = np.s_[min(top, bottom) : max(top, bottom) + 1, min(left, right) : max(left, right)]
+    alpha = masked.alpha[window]
+    assert (alpha > 0).all()
+    assert alpha.max() < 200
+    seen = np.corrcoef(image[window].mean(axis=2).ravel(), masked.image[window].mean(axis=2).ravel())
+    assert seen[0, 1] > 0.5
+    rim = alpha_at(masked.alpha, [mesh[9, :2]])[0]
+    assert rim > alpha_at(masked.alpha, [mesh[168, :2]])[0]  # the ceiling's light, and none between the eyes
+
+
 @pytest.mark.parametrize("yaw", [-45, -25, 25, 45])
 @pytest.mark.parametrize("name", ["surgical-green", "kn95", "half-mask", "gas-mask"])
 def test_on_a_turned_face_the_mask_turns_with_it(face, name, yaw):
