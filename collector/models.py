@@ -304,3 +304,17 @@ class Tombstone(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("A tombstone stays.")
+
+
+class WithdrawnImport(models.Model):
+    """A picture that was taken back from an import, so that repeating the import does not bring it back.
+
+    Kept is a digest under the import's own random key: it recognises a picture that is brought again, and tells
+    nobody which one it was.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    withdrawn_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.digest

@@ -42,6 +42,7 @@ from .signals import (
     photo_submitted,
     photos_withdrawn,
 )
+from .withdrawn_imports import import_refuse_withdrawn, imports_note_withdrawn
 
 _BATCH = 500
 
@@ -130,9 +131,13 @@ def photo_submit(
 def photo_import(
     *, batch: ImportBatch, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes
 ) -> tuple[Photo, bool]:
-    """Take in a research picture, through the same checks and without a consent."""
+    """Take in a research picture, through the same checks and without a consent.
+
+    What was withdrawn from this import before is refused (Problem withdrawn_before).
+    """
     if repeated := _repeated(participant, client_id, data):
         return repeated, False
+    import_refuse_withdrawn(batch=batch, client_id=client_id, upload_sha256=hashlib.sha256(data).hexdigest())
     return _photo_store(participant, smiley, client_id, data, consent=None, import_batch=batch)
 
 
@@ -280,7 +285,8 @@ def participant_withdraw(*, participant: Participant, actor: str) -> int:
 
 def _withdraw(photos: PhotoQuerySet, actor: str) -> int:
     """Take back photos of one participant, all in the caller's transaction. Returns how many went."""
-    locked = list(photos.select_for_update().order_by("pk").only("pk", "participant", "accepted_as", "file"))
+    facts = ("participant", "accepted_as", "file", "import_batch", "client_id", "upload_sha256")
+    locked = list(photos.select_for_update().order_by("pk").only("pk", *facts))
     if not locked:
         return 0
     accepted = Counter(photo.accepted_as_id for photo in locked if photo.accepted_as_id is not None)
@@ -289,6 +295,7 @@ def _withdraw(photos: PhotoQuerySet, actor: str) -> int:
     # There is one already of a photo that left the data sets when its consent was revoked.
     stones = (Tombstone(photo_id=photo.pk) for photo in locked)
     Tombstone.objects.bulk_create(stones, batch_size=_BATCH, ignore_conflicts=True)
+    imports_note_withdrawn(locked)
     photos_withdrawn.send(sender=Photo, photos=photos)
     files_erase(subject=subjects[0], names=[photo.file for photo in locked])
     audit_record_each(actor=actor, action="photo_withdrawn", subjects=subjects)

@@ -243,8 +243,9 @@ def face_import(
     if known is not None and known.participant_id != participant_id:
         raise Problem(
             "track_renamed",
-            f"Track {track} of {video} came in before under another name than {cast.name(track)!r}. Withdraw"
-            " those photos first, or name it as then.",
+            f"Track {track} of {video} came in before under another name than {cast.name(track)!r}. Name it as"
+            " then, or withdraw those photos and bring it in under another source: withdrawn photos do not come back"
+            " into their import.",
             status=409,
         )
     if known is not None and known.smiley_id != smiley.pk:

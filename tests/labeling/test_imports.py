@@ -12,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from collector.models import ImportBatch, Participant, Photo
+from collector.models import ImportBatch, Participant, Photo, WithdrawnImport
+from collector.services import photo_withdraw
 from operations.models import AuditEvent, Job
 from tests.collector.pictures import jpeg_of
 from tests.collector.test_upload_api import database_of_this_test
@@ -77,6 +78,33 @@ def test_accepted_as_labelled_and_never_an_example(folder: Folder, db: None, pri
     assert photo.accepted_as.slug == "tongue"
     photo.smiley.refresh_from_db()
     assert photo.smiley.accepted_count == 6
+
+
+def test_withdrawn_photo_does_not_come_back_into_its_import(
+    folder: Folder, db: None, private_folder: Path
+) -> None:
+    pictures, labels = folder()
+    bring_in(pictures, labels)
+    first = Image.open(pictures / "0.jpg").getpixel((0, 0))
+    withdrawn = next(p for p in Photo.objects.all() if _colour(private_folder / p.file) == first)
+    sha256 = withdrawn.upload_sha256
+    photo_withdraw(photo=withdrawn, actor="staff:mona")
+    (pictures / "0.jpg").rename(pictures / "again.jpg")
+    labels.write_text(labels.read_text().replace("0.jpg", "again.jpg"))
+    said = bring_in(pictures, labels)
+    assert "Line 2, again.jpg: It was withdrawn from this import on 20" in said
+    assert "0 new, 5 there before, 1 refused" in said
+    assert Photo.objects.count() == 5
+    assert not WithdrawnImport.objects.filter(digest=sha256).exists()
+    # Another import has other grounds; whoever opens it answers for it.
+    call_command(
+        "import_photos", str(pictures), "--labels", str(labels), *WORDS[:-1], "a new basis", stdout=StringIO()
+    )
+    assert Photo.objects.count() == 11
+
+
+def _colour(path: Path) -> object:
+    return Image.open(path).getpixel((0, 0))
 
 
 def test_other_words_are_another_batch(folder: Folder, db: None, private_folder: Path) -> None:

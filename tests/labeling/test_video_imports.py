@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from collector.models import ImportBatch, Participant, Photo, Smiley
+from collector.services import photo_withdraw
 from labeling.imports import batch_open
 from labeling.video_imports import Cast, VideoFile, VideoPass, face_import
 from ml.annotate import GLYPHS
@@ -60,6 +61,16 @@ def test_each_track_is_a_participant_and_comes_in_once(film: Path, db: None, pri
     assert f"0 photos new, {count} there before, 0 refused" in bring_in(film, "--people", "Anna,Ben")
     assert Photo.objects.count() == count
     assert len(list(private_folder.rglob("*.jpg"))) == count
+
+
+def test_withdrawn_frame_does_not_come_back(film: Path, db: None, private_folder: Path) -> None:
+    bring_in(film, "--people", "Anna,Ben")
+    count = Photo.objects.count()
+    photo_withdraw(photo=Photo.objects.first(), actor="staff:mona")
+    said = bring_in(film, "--people", "Anna,Ben")
+    assert f"0 photos new, {count - 1} there before, 1 refused" in said
+    assert "It was withdrawn from this import" in said
+    assert Photo.objects.count() == count - 1
 
 
 def test_each_photo_shows_one_person(film: Path, db: None, private_folder: Path) -> None:
