@@ -22,10 +22,12 @@ class LiteRTModel:
 
     Args:
         path: the file. It is read at the first call of each thread.
+        batch: how many inputs it takes at once, where that is not what the file says.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, batch: int | None = None) -> None:
         self.path = path
+        self.batch = batch
         self._local = threading.local()
 
     def __call__(self, inputs: Array) -> list[Array]:
@@ -48,6 +50,9 @@ class LiteRTModel:
             from ai_edge_litert.interpreter import Interpreter
 
             interpreter = Interpreter(str(self.path), num_threads=1)
+            (entry,) = interpreter.get_input_details()
+            if self.batch is not None:
+                interpreter.resize_tensor_input(entry["index"], [self.batch, *entry["shape"][1:]])
             interpreter.allocate_tensors()
             (entry,) = interpreter.get_input_details()
             self._local.shape = tuple(int(side) for side in entry["shape"])

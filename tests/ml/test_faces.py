@@ -10,7 +10,7 @@ import pytest
 
 from ml.faces.assets import MODELS, MissingModelError, model_path
 from ml.faces.crop import SIZES, align, resized, warp
-from ml.faces.detect import POINT_NAMES, detect
+from ml.faces.detect import POINT_NAMES, detect, detect_batch
 from ml.faces.mesh import fit_mesh
 from ml.geometry import Box, GeometryError, Similarity
 
@@ -19,6 +19,28 @@ GOLDEN = Path(__file__).parent / "golden"
 #: By eye, on the astronaut picture.
 FACE = Box(178, 82, 92, 98)
 EYES_AND_MOUTH = {"right_eye": (203, 102), "left_eye": (246, 107), "mouth": (219, 146)}
+
+
+def test_batch_finds_the_same_as_one_by_one(astronaut: np.ndarray) -> None:
+    wide = np.full((400, 1600, 3), 90, np.uint8)
+    wide[100:356, 900:1156] = astronaut[20:276, 100:356]  # found on a tile only
+    pictures = [
+        astronaut,
+        np.zeros((64, 64, 3), np.uint8),
+        wide,
+        np.ascontiguousarray(astronaut[:300, ::-1]),
+        np.zeros((1, 9, 3), np.uint8),
+        astronaut[20:276, 100:356],
+        np.random.default_rng(0).integers(0, 256, (90, 200, 3), dtype=np.uint8),
+    ]
+    together, alone = detect_batch(pictures), [detect(picture) for picture in pictures]
+    assert [len(faces) for faces in together] == [1, 0, 1, 1, 0, 1, 0]
+    for faces, others in zip(together, alone, strict=True):
+        for face, other in zip(faces, others, strict=True):
+            assert face.box == other.box
+            assert face.score == other.score
+            assert np.array_equal(face.points, other.points)
+    assert detect_batch([]) == []
 
 
 def test_the_face_is_found_where_it_is(astronaut):
