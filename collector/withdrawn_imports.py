@@ -5,6 +5,8 @@ import hmac
 import uuid
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 from operations.problems import Problem
 
 from .models import ImportBatch, Photo, WithdrawnImport
@@ -17,7 +19,8 @@ def import_refuse_withdrawn(*, batch: ImportBatch, client_id: uuid.UUID, upload_
     if stone is not None:
         raise Problem(
             "withdrawn_before",
-            f"It was withdrawn from this import on {stone.withdrawn_at:%Y-%m-%d}, and stays out of it.",
+            _("It was withdrawn from this import on %(day)s, and stays out of it.")
+            % {"day": f"{stone.withdrawn_at:%Y-%m-%d}"},
             status=410,
         )
 

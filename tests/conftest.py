@@ -19,6 +19,7 @@ import httpx
 import numpy as np
 import pytest
 from django.conf import settings
+from django.utils import translation
 from PIL import Image
 
 from operations.launch import broker as launch_broker
@@ -41,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def static_files() -> None:
     """Pages name static files by their hash, so these have to be collected; nothing is done when nothing changed."""
     collect_if_changed(announce=lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def languages_end_with_the_test() -> Iterator[None]:
+    """A request leaves its language active in the thread, and the next test's sentences would be in it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
