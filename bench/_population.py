@@ -84,7 +84,8 @@ def _photos(
         rows: list[tuple[type[models.Model], dict[str, Any]]] = []
         if index % _PHOTOS_EACH == 0:
             participant, consent = _uuid(dice), next(consent_ids)
-            rows.append((Participant, {"id": participant, "created_at": now, "sent_that_day": 0}))
+            came_at = now - timedelta(seconds=dice.randrange(180 * 86400))
+            rows.append((Participant, {"id": participant, "created_at": came_at, "sent_that_day": 0}))
             agreed = dict.fromkeys(("train", "show_as_example", "share_in_release"), True)
             about = {"id": consent, "participant_id": participant, "text_id": text.pk, "agreed_at": now}
             rows.append((Consent, {**about, **agreed}))

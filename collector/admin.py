@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from operations.admin import LongListAdmin, ReadOnlyAdmin
+from operations.admin import LongListAdmin, ReadOnlyAdmin, short_id
 from operations.audit import actor_of
 
 from .models import ConsentText, ImportBatch, Participant, Photo, PhotoQuerySet, Smiley, Tombstone
@@ -37,30 +37,26 @@ class SmileyAdmin(admin.ModelAdmin[Smiley]):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """By the names of the states: their labels are what volunteers are told, who are not told everything."""
+    """By the names that staff know the states by."""
 
     title = "state"
     parameter_name = "state__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, _state_name(state)) for state in Photo.State.values]
+        return [(state, Photo(state=state).state_name) for state in Photo.State.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
-def _state_name(state: str) -> str:
-    return state.replace("_", " ")
-
-
 @admin.register(Photo)
 class PhotoAdmin(LongListAdmin):
-    list_display = ("thumbnail", "id", "smiley", "state_name", "accepted_as", "import_batch", "created_at")
-    list_filter = (StateFilter, "smiley", "import_batch")
+    list_display = ("thumbnail", "short_id", "smiley", "state_name", "accepted_as", "import_batch", "sent_at")
+    list_display_links = ("thumbnail", "short_id")
+    list_filter = (StateFilter, "created_at", "smiley", "import_batch")
     list_select_related = ("smiley", "accepted_as", "import_batch")
     search_fields = ("=id", "=participant__id")
     ordering = ("-created_at",)
-    list_per_page = 50
     actions = ("withdraw",)
     readonly_fields: ClassVar[tuple[str, ...]] = ("picture",)
 
@@ -70,9 +66,17 @@ class PhotoAdmin(LongListAdmin):
             '<img class="thumbnail" loading="lazy" alt="" src="{}">', reverse("photo-image", args=[photo.pk])
         )
 
+    @admin.display(description="id")
+    def short_id(self, photo: Photo) -> str:
+        return short_id(photo.pk)
+
+    @admin.display(description="came in")
+    def sent_at(self, photo: Photo) -> str:
+        return f"{photo.created_at:%Y-%m-%d %H:%M}"
+
     @admin.display(description="state")
     def state_name(self, photo: Photo) -> str:
-        return _state_name(photo.state)
+        return photo.state_name
 
     @admin.display(description="photo")
     def picture(self, photo: Photo) -> str:
@@ -97,17 +101,31 @@ class PhotoAdmin(LongListAdmin):
         return request.user.has_perm("collector.delete_photo")
 
 
+class MutedFilter(admin.SimpleListFilter):
+    title = "muted"
+    parameter_name = "muted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Participant]) -> QuerySet[Participant]:
+        return queryset.exclude(muted_at=None) if self.value() else queryset
+
+
 @admin.register(Participant)
-class ParticipantAdmin(ReadOnlyAdmin):
+class ParticipantAdmin(LongListAdmin):
     """Somebody's photos together, and what staff decided about them. Who they are is not known to anybody here."""
 
     change_form_template = "admin/participant.html"
-    list_display = ("id", "created_at", "last_sent_on", "sent_that_day", "muted_at", "photos_per_day")
-    list_filter = (("muted_at", admin.EmptyFieldListFilter),)
+    list_display = ("short_id", "created_at", "last_sent_on", "sent_that_day", "muted_at", "photos_per_day")
+    list_filter = (MutedFilter, "created_at")
     search_fields = ("=id",)
-    ordering = ("-created_at", "pk")
+    ordering = ("-created_at",)
     fields = ("created_at", "last_sent_on", "sent_that_day", "muted_at", "photos_per_day")
-    list_per_page = 50
+
+    @admin.display(description="id")
+    def short_id(self, participant: Participant) -> str:
+        return short_id(participant.pk)
 
     def change_view(
         self,

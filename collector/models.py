@@ -56,6 +56,9 @@ class Participant(models.Model):
         null=True, blank=True, help_text="Their own quota; without it that of everybody."
     )
 
+    class Meta:
+        indexes = [models.Index(fields=["-created_at"], name="participant_newest")]
+
     def __str__(self) -> str:
         return str(self.id)
 
@@ -278,6 +281,11 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def state_name(self) -> str:
+        """What staff call the state. Its label is what volunteers are told, who are not told everything."""
+        return self.state.replace("_", " ")
 
     @staticmethod
     def file_name(photo_id: uuid.UUID, day: datetime) -> str:

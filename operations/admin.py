@@ -1,10 +1,12 @@
 """Jobs and the audit log in admin."""
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from .audit import actor_of, audit_record
 from .jobs.registry import kind_names
@@ -40,6 +42,11 @@ class LongListAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
+
+
+def short_id(key: uuid.UUID) -> str:
+    """The beginning of an id, for a list that has no room for all of it; the whole is its tooltip."""
+    return format_html('<span class="short-id" title="{}">{}</span>', key, str(key)[:8])
 
 
 class JobKindFilter(admin.SimpleListFilter):

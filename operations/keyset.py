@@ -61,7 +61,8 @@ class KeysetChangeList(ChangeList):
         counted = self.queryset.order_by()[: _COUNTED + 1].count()
         self.result_count = MoreThan(counted) if counted > _COUNTED else counted
         self.result_list = shown
-        self.full_result_count = None
+        # Of all rows nothing is said beside the search field, only of those that something was asked of.
+        self.full_result_count = None if self.query or self.has_active_filters else self.result_count
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all, self.multi_page = False, False
