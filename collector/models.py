@@ -189,6 +189,10 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def examples(self) -> "PhotoQuerySet":
         return self.accepted().filter(_allowed(Scope.SHOW_AS_EXAMPLE))
 
+    def allowed_by(self, scope: Scope) -> "PhotoQuerySet":
+        """Those that were given with consent to `scope`, and still are."""
+        return self.filter(_allowed(scope))
+
     def since(self, moment: datetime) -> "PhotoQuerySet":
         return self.filter(created_at__gte=moment)
 

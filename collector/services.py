@@ -41,6 +41,7 @@ from .signals import (
     photo_state_changed,
     photo_submitted,
     photos_withdrawn,
+    sharing_ended,
 )
 from .withdrawn_imports import import_refuse_withdrawn, imports_note_withdrawn
 
@@ -98,6 +99,8 @@ def _consent_write(participant: Participant, text: ConsentText, scopes: Collecti
     )
     if not consent.train:
         consent_revoked.send(sender=Consent, participant=participant)
+    if not consent.share_in_release:
+        sharing_ended.send(sender=Consent, participant=participant)
     return consent
 
 

@@ -70,6 +70,8 @@ REVIEW_RECHECK_PERCENT = env.int("REVIEW_RECHECK_PERCENT", default=3)
 REVIEW_GRID_CHECK_PERCENT = env.int("REVIEW_GRID_CHECK_PERCENT", default=5)
 QUALITY_THRESHOLDS = env.json("QUALITY_THRESHOLDS", default={})  # of ml.faces.quality.Thresholds, by name
 MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
+EXPORT_LINK_HOURS = env.int("EXPORT_LINK_HOURS", default=24)
 
 # Background work
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=30)

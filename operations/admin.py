@@ -74,6 +74,7 @@ class ActionFilter(admin.SimpleListFilter):
             ("photo_reviewed", "reviewed a photo"),
             ("photo_withdrawn", "withdrew a photo"),
             ("manifest_downloaded", "took a data set along"),
+            ("export_downloaded", "took an export along"),
             ("data_exported", "took all of somebody's data along"),
         ]
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +50,31 @@ class DurableStorage(FileSystemStorage):
 
     def url(self, name: str | None) -> str:
         raise ValueError("Private files have no address: serve them through an authorising view.")
+
+
+def part_name(name: str) -> str:
+    """What a file is called that `file_written` has not finished. It sorts before its final name: who erases both in
+    the order of their names misses neither, even if one becomes the other at this moment."""
+    folder, _, base = name.rpartition("/")
+    return f"{folder}/.{base}{TEMPORARY}"
+
+
+@contextmanager
+def file_written(name: str) -> Iterator[IO[bytes]]:
+    """Write a large file where it is going to stay. It has its name only once it is whole and safe on disk; what a
+    kill leaves behind has `part_name`."""
+    target, part = Path(default_storage.path(name)), Path(default_storage.path(part_name(name)))
+    _make_folder(target.parent)
+    try:
+        with open(part, "x+b", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
 
 
 def files_before(folder: str, moment: datetime) -> Iterator[str]:

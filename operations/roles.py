@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group, Permission
 
 REVIEWER = "reviewer"
 MANAGER = "manager"
+RESEARCHER = "researcher"
 
 
 def role_grant(*, role: str, permissions: Iterable[str]) -> None:

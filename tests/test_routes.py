@@ -10,10 +10,12 @@ import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.core import signing
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from collector.models import ConsentText, ImportBatch, Photo, Smiley, Tombstone
 from labeling.models import Decision, Face, MaskedFace, Review, VideoImport
@@ -26,6 +28,7 @@ from tests.labeling.conftest import newcomer, seen_photo
 from tests.operations.conftest import quick_passwords
 from tests.training.conftest import accepted, register
 from training.datasets import dataset_freeze
+from training.exports.models import Export, ExportDownload
 from training.models import DatasetVersion, ModelVersion, Prediction, TrainingRun
 
 __all__ = ["accepted", "quick_passwords", "register", "seen_photo"]
@@ -104,6 +107,15 @@ EXPECTED: dict[str, Row] = {
     "GET admin/training/models/<int:pk>/confusion.png": MANAGERS,
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/datasets/<int:number>/manifest.jsonl": MANAGERS,
+    "GET admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 405, 405, 405),
+    "POST admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 403, 302, 302),
+    "GET api/v1/datasets/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/datasets/<int:number>/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 400, 400),  # an empty body
+    "GET api/v1/exports/<uuid:export_id>/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/exports/<uuid:export_id>/links/": (403, 403, 403, 403, 201, 201),
+    "GET api/v1/exports/files/<str:link>/": EVERYBODY,  # who has the link was given it
     "GET api/v1/schema/": EVERYBODY,
     "GET api/v1/docs/": EVERYBODY,
     "GET api/v1/consent-text/": EVERYBODY,
@@ -169,6 +181,8 @@ MODELS: dict[str, tuple[Row, Row, Row]] = {
     "training/trainingrun": (MANAGERS, MANAGERS, NO_STAFF),
     "training/modelversion": (MANAGERS, NO_STAFF, NO_STAFF),
     "training/prediction": (MANAGERS, NO_STAFF, NO_STAFF),
+    "training/export": (MANAGERS, MANAGERS, NO_STAFF),
+    "training/exportdownload": (MANAGERS, NO_STAFF, NO_STAFF),
 }
 for _name, (_see, _add, _delete) in MODELS.items():
     EXPECTED |= {
@@ -227,12 +241,18 @@ def photo(
     )
     AccessLog.objects.create(username="x", ip_address="192.0.2.1")
     AccessFailureLog.objects.create(username="x", ip_address="192.0.2.1")
+    export = Export.objects.create(
+        version=version, format="table", file="exports/x.tar", ready_at=timezone.now()
+    )
+    default_storage.save(export.file, ContentFile(b"a tar"))
+    ExportDownload.objects.create(export=export, contact="ada@example.org", sha256="x", actor="system")
     assert default_storage.exists(face.crop)
     return Photo.objects.get(pk=photo.pk)
 
 
 def address(route: str, photo: Photo) -> str:
     """A route with values filled in that exist."""
+    export = Export.objects.get()
     samples = {
         "photo_id": str(photo.pk),
         "face_id": str(photo.faces.get().pk),
@@ -244,6 +264,8 @@ def address(route: str, photo: Photo) -> str:
         "slug": photo.smiley.slug,
         "token": first_account_token(),
         "number": "1",
+        "export_id": str(export.pk),
+        "link": signing.dumps({"export": str(export.pk), "for": "tests"}, salt="training.export"),
         "pk": str(ModelVersion.objects.get().pk),
         "content_type_id": "1",
         "id": str(User.objects.first().pk),
@@ -334,7 +356,7 @@ def test_what_changes_something_is_never_done_by_looking(photo: Photo, staff: An
 
     visitors = browsers(photo, staff)
     before = facts()
-    looks = ("photo_viewed", "manifest_downloaded", "data_exported")
+    looks = ("photo_viewed", "manifest_downloaded", "export_downloaded", "data_exported")
     events = AuditEvent.objects.exclude(action__in=looks).count()
     for visitor in (visitors["volunteer"], visitors["superuser"]):  # who may do the most
         for route in sorted(set(routes()) - {"readyz"}):

@@ -16,9 +16,12 @@ from operations.audit import actor_of
 from operations.models import Job
 from operations.problems import Problem
 
+from .exports import admin as exports_admin
 from .figures import told
 from .models import DatasetVersion, ModelVersion, Prediction, Split, Task, TrainingRun
 from .runs import model_promote, run_request
+
+__all__ = ["exports_admin"]  # so that the admin of exports is registered, too
 
 
 @admin.register(DatasetVersion)
@@ -36,8 +39,9 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         "table",
         "sha256",
         "download",
+        "exports",
     )
-    readonly_fields = ("table", "download")
+    readonly_fields = ("table", "download", "exports")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
         return super().get_queryset(request).filter(draft=False)
@@ -62,6 +66,14 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:
         return format_html('<a href="{}">manifest.jsonl</a>', reverse("dataset-manifest", args=[version.pk]))
+
+    @admin.display(description="exports")
+    def exports(self, version: DatasetVersion) -> str:
+        listed = f"{reverse('admin:training_export_changelist')}?version__number__exact={version.pk}"
+        add = f"{reverse('admin:training_export_add')}?version={version.pk}"
+        return format_html(
+            '<a href="{}">{} so far</a>, <a href="{}">ask for one</a>', listed, version.exports.count(), add
+        )
 
 
 @admin.register(TrainingRun)

@@ -15,9 +15,10 @@ class TrainingConfig(AppConfig):
 
 
 def _grant_roles(**kwargs: Any) -> None:
-    from operations.roles import MANAGER, role_grant
+    from operations.roles import MANAGER, RESEARCHER, role_grant
 
-    names = ("datasetversion", "trainingrun", "modelversion", "prediction")
-    changes = ("add_datasetversion", "add_trainingrun", "change_modelversion")
+    names = ("datasetversion", "trainingrun", "modelversion", "prediction", "export", "exportdownload")
+    changes = ("add_datasetversion", "add_trainingrun", "change_modelversion", "add_export", "change_export")
     codenames = [*(f"view_{name}" for name in names), *changes]
     role_grant(role=MANAGER, permissions=[f"training.{codename}" for codename in codenames])
+    role_grant(role=RESEARCHER, permissions=["training.view_datasetversion", "training.view_export"])

@@ -19,6 +19,7 @@ from operations.problems import Problem
 
 from .manifests import Manifest, manifest_written
 from .models import DatasetItem, DatasetVersion, ModelVersion
+from .signals import versions_shrunk
 
 NOTHING_ACCEPTED = "No accepted photo has a face yet: review some first."
 
@@ -94,6 +95,7 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(stale_since=timezone.now())
     for number in touched:
         job_enqueue(name="training.revise_dataset", subject=str(number))
+    versions_shrunk.send(sender=DatasetVersion, numbers=touched)
 
 
 def dataset_revise(*, number: int) -> DatasetVersion:

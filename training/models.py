@@ -8,6 +8,21 @@ from django.utils import timezone
 from collector.models import Participant, Photo, Smiley
 from labeling.models import Face
 
+from .exports.models import Export, ExportDownload
+
+__all__ = [
+    "DatasetItem",
+    "DatasetVersion",
+    "Export",
+    "ExportDownload",
+    "ModelVersion",
+    "Prediction",
+    "Split",
+    "SplitAssignment",
+    "Task",
+    "TrainingRun",
+]
+
 
 class Split(models.TextChoices):
     TRAIN = "train"

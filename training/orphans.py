@@ -8,15 +8,19 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from .models import DatasetVersion, ModelVersion
+from operations.private_files import part_name
+
+from .models import DatasetVersion, Export, ModelVersion
 
 
 def orphans_erase() -> None:
     """Only files older than ORPHAN_HOURS go, for a younger one's row may be about to be committed."""
     before = timezone.now() - timedelta(hours=settings.ORPHAN_HOURS)
-    stored = [name for folder in ("datasets", "models") for name in _stored(folder)]
+    stored = [name for folder in ("datasets", "models", "exports") for name in _stored(folder)]
     # Read after the files are listed: a row that comes meanwhile is of a file that is younger.
     known = set(DatasetVersion.objects.values_list("manifest", flat=True))
+    for name in Export.objects.kept().values_list("file", flat=True):
+        known |= {name, part_name(name)}
     for artifact, files in ModelVersion.objects.values_list("artifact", "files"):
         known |= {f"{artifact}/{name}" for name in files}
     for name in stored:

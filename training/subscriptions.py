@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.dispatch import receiver
 
 from collector.models import Participant, Photo, PhotoQuerySet
-from collector.signals import consent_revoked, photos_withdrawn
+from collector.signals import consent_revoked, photos_withdrawn, sharing_ended
 from labeling.filters import queue_filter
 from labeling.models import Face
 from labeling.signals import face_found, photo_queued
@@ -18,11 +18,13 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .datasets import dataset_revise, photos_leave_datasets
+from .datasets import dataset_revise, datasets_hold, photos_leave_datasets
 from .execution import run_execute, runs_tidy
+from .exports import services as exports
 from .freezing import freeze_execute
-from .models import ModelVersion, Task
+from .models import DatasetItem, ModelVersion, Task
 from .orphans import orphans_erase
+from .signals import versions_shrunk
 
 
 @receiver(face_found)
@@ -59,6 +61,19 @@ def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
     photos_leave_datasets(photos=photos)
 
 
+@receiver(sharing_ended)
+def _release_no_more(participant: Participant, **kwargs: Any) -> None:
+    datasets_hold()
+    theirs = DatasetItem.objects.filter(photo__participant=participant, version__draft=False)
+    versions = set(theirs.values_list("version_id", flat=True))
+    exports.photos_leave_exports(versions=versions, releases_only=True)
+
+
+@receiver(versions_shrunk)
+def _export_no_more(numbers: list[int], **kwargs: Any) -> None:
+    exports.photos_leave_exports(versions=numbers)
+
+
 @job_handler("training.predict", queue="media", time_limit=60)
 def _predict(job: RunningJob) -> None:
     from .predictions import prediction_make
@@ -74,6 +89,13 @@ def _freeze(job: RunningJob) -> None:
 @job_handler("training.revise_dataset", queue="bulk", time_limit=3600)
 def _revise(job: RunningJob) -> None:
     dataset_revise(number=int(job.subject))
+
+
+@job_handler(exports.JOB, queue="bulk", time_limit=6 * 3600, alone=True)
+def _export(job: RunningJob) -> None:
+    from .exports.building import export_execute
+
+    export_execute(job=job)
 
 
 @job_handler("training.mask_dataset", queue="bulk", time_limit=1800)
@@ -94,6 +116,11 @@ def _train(job: RunningJob) -> None:
 @housekeeping("training.tidy_runs", every=timedelta(seconds=30))
 def _tidy_runs() -> None:
     runs_tidy()
+
+
+@housekeeping("training.expire_exports", every=timedelta(hours=1))
+def _expire_exports() -> None:
+    exports.exports_expire()
 
 
 @housekeeping("training.erase_orphans", every=timedelta(hours=1))

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import path
 
 from . import live, views
+from .exports import admin as exports
 
 urlpatterns = [
     path(
@@ -14,6 +15,11 @@ urlpatterns = [
         "admin/training/datasets/<int:number>/manifest.jsonl",
         admin.site.admin_view(views.manifest),
         name="dataset-manifest",
+    ),
+    path(
+        "admin/training/exports/<uuid:export_id>/download/",
+        admin.site.admin_view(exports.download),
+        name="export-download",
     ),
     path("models/smiley/active.json", live.active, name="live-model"),
     path("models/smiley/<int:number>/model.tflite", live.model_file, name="live-model-file"),

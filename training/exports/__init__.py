@@ -1,0 +1,1 @@
+"""Data set versions as files that other programs read."""

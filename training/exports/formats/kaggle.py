@@ -1,0 +1,49 @@
+"""Kaggle's "Facial Keypoints Detection" (2013): `SPLIT.csv` with 30 coordinates and `Image`, the 96·96 grey values of
+the face's crop; a point that cannot be seen is blank. `SPLIT.ids.csv` names the photo of each row: the format itself
+has no room for an id."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from labeling.crops import crop_read
+from labeling.models import CROP_SIZE
+from ml.geometry import Similarity
+
+from ..archive import Archive
+from ..columns import POINTS, Table
+from ..samples import FaceFacts, Sample
+from . import SPLITS
+
+SIDE = 96
+
+
+class Kaggle:
+    def __init__(self, archive: Archive) -> None:
+        self._tables = {split: Table(archive, f"{split}.csv", (*POINTS, "Image")) for split in SPLITS}
+        self._ids = {split: Table(archive, f"{split}.ids.csv", ("id", "smiley")) for split in SPLITS}
+
+    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+        if sample.face is None:
+            return
+        grey = cv2.cvtColor(crop_read(sample.face.crop, SIDE), cv2.COLOR_RGB2GRAY)
+        pixels = " ".join(map(str, grey.ravel().tolist()))
+        self._tables[sample.split].row((*points_in_crop(sample.face), pixels))
+        self._ids[sample.split].row((sample.id, sample.smiley))
+
+    def close(self) -> None:
+        for table in (*self._tables.values(), *self._ids.values()):
+            table.close()
+
+
+def points_in_crop(face: FaceFacts) -> list[float | None]:
+    """x and y of the 15 points in pixels of the 96×96 crop, None for one that cannot be seen."""
+    if face.keypoints is None:
+        return [None] * len(POINTS)
+    carried = Similarity.from_list(face.transform).apply(np.asarray(face.keypoints.points, dtype=np.float64))
+    shrunk = (carried + 0.5) * (SIDE / CROP_SIZE) - 0.5  # a pixel's centre is where its numbers are whole
+    seen = np.repeat(face.keypoints.visible, 2)
+    return [
+        round(float(value), 4) if there else None for value, there in zip(shrunk.ravel(), seen, strict=True)
+    ]
