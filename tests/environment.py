@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from urllib.parse import urlsplit, urlunsplit
 
 # Short, for the broker's socket lives in it.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="smielfy-")
@@ -10,3 +11,8 @@ os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
 os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
 for name in ("SITE_NAME", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "STATIC_ROOT"):
     os.environ.pop(name, None)
+
+# Processes that share the suite among them share a Redis, too, but no database of it.
+if os.environ.get("REDIS_URL") and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+    given = urlsplit(os.environ["REDIS_URL"])
+    os.environ["REDIS_URL"] = urlunsplit(given._replace(path=f"/{worker.removeprefix('gw')}"))
