@@ -16,7 +16,7 @@ from operations.problems import Problem
 
 from .imports import batch_open
 from .models import VideoImport, videos
-from .video_files import JoinedPieces, begins_like_a_video
+from .video_files import JoinedPieces, begins_like_a_video, files_beginning
 from .video_work import video_enqueue
 
 
@@ -97,7 +97,7 @@ def video_drop(*, video: VideoImport) -> None:
         current = VideoImport.objects.select_for_update().filter(pk=video.pk, sha256="").first()
         if current is None:
             return
-        files_erase(subject=f"video:{video.pk}", names=current.files)
+        files_erase(subject=f"video:{video.pk}", names={*current.files, *files_beginning(current.name_start)})
         current.delete()
         ImportBatch.objects.filter(pk=current.batch_id, photo=None, videos=None).delete()
 
@@ -108,7 +108,7 @@ def _complete(video: VideoImport) -> int:
         return video.size
     pieces = video.files
     whole = JoinedPieces(pieces)
-    name = f"videos/{video.created_at:%Y/%m/%d}/{video.pk}.video"
+    name = f"{video.name_start}.video"
     try:
         default_storage.save(name, File(io.BufferedReader(whole, 1024 * 1024)))
         with atomic_with_files(name):

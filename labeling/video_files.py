@@ -54,6 +54,16 @@ class JoinedPieces(io.RawIOBase):
             self._piece = None
 
 
+def files_beginning(start: str) -> list[str]:
+    """Names of the stored files that begin so: also what is left of writing one when the process was killed."""
+    folder, _, first = start.rpartition("/")
+    try:
+        _, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [f"{folder}/{name}" for name in names if name.startswith(first)]
+
+
 @contextmanager
 def on_disk(name: str) -> Iterator[Path]:
     """A stored file as one that other programs can open; where the storage is elsewhere, a copy for a while.

@@ -23,7 +23,7 @@ from operations.models import Job
 from operations.problems import Problem
 
 from .models import VideoImport
-from .video_files import on_disk
+from .video_files import files_beginning, on_disk
 from .video_imports import Cast, VideoFile, VideoPass, video_import, video_tracks
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _bring_in(video: VideoImport, known: VideoFile, way: VideoPass, report: Repo
 
 def _finish(video: VideoImport, result: dict[str, Any]) -> None:
     """Note what came of it, and let go of the video and of who is in it. Not saved."""
-    files_erase(subject=f"video:{video.pk}", names=video.files)
+    files_erase(subject=f"video:{video.pk}", names={*video.files, *files_beginning(video.name_start)})
     video.result, video.finished_at = result, timezone.now()
     video.file, video.people, video.tracks, video.erased = "", None, None, True
     audit_record(
@@ -147,7 +147,7 @@ def video_erase(*, video: VideoImport, actor: str) -> None:
     current = _lock(video)
     if current.stage == VideoImport.Stage.RUNNING:
         raise Problem("video_at_work", "A worker is going through it: wait until it is done.", status=409)
-    files_erase(subject=f"video:{video.pk}", names=current.files)
+    files_erase(subject=f"video:{video.pk}", names={*current.files, *files_beginning(current.name_start)})
     current.file, current.people, current.tracks, current.erased = "", None, None, True
     current.save()
     audit_record(actor=actor, action="video_erased", subject=f"video:{video.pk}")

@@ -96,13 +96,18 @@ class VideoImport(models.Model):
     def has_to_be_named(self) -> bool:
         return self.who == self.Who.ASK and self.people is None
 
+    @property
+    def name_start(self) -> str:
+        """How the names of all its files begin, those of attempts at writing that were killed included."""
+        return f"videos/{self.created_at:%Y/%m/%d}/{self.pk}"
+
     def picture_name(self, track: int) -> str:
         """Where the picture of a track is kept meanwhile."""
-        return f"videos/{self.created_at:%Y/%m/%d}/{self.pk}-{track}.jpg"
+        return f"{self.name_start}-{track}.jpg"
 
     def piece_name(self, at: int) -> str:
         """Where the piece that begins at a byte is kept until all are here."""
-        return f"videos/{self.created_at:%Y/%m/%d}/{self.pk}-{at}.piece"
+        return f"{self.name_start}-{at}.piece"
 
     @property
     def files(self) -> list[str]:

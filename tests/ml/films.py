@@ -10,16 +10,21 @@ from ml.video import quiet_decoders
 FPS = 24.0
 
 
+def wall(width, height):
+    """What is behind the faces: uint8 [height, width, 3]."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([90 + 80 * x / width, 100 + 70 * y / height, 150 - 60 * x / width], axis=2).astype(
+        np.uint8
+    )
+
+
 def frames(astronaut, count, *, width=480, height=360, faces=1, still=False):
     """RGB frames [height, width, 3] of the astronaut over a plain wall; with two faces the second is mirrored."""
     portrait = np.ascontiguousarray(astronaut[20:270, 110:340])
-    y, x = np.mgrid[:height, :width]
-    wall = np.stack([90 + 80 * x / width, 100 + 70 * y / height, 150 - 60 * x / width], axis=2).astype(
-        np.uint8
-    )
+    behind = wall(width, height)
     for number in range(count):
         time = 0.0 if still else number / FPS
-        frame = wall.copy()
+        frame = behind.copy()
         for place in range(faces):
             scale = height / 420 * (1 + 0.12 * np.sin(2 * time + place))
             matrix = cv2.getRotationMatrix2D((115, 110), 8 * np.sin(3 * time + place), scale)
