@@ -216,6 +216,6 @@ def test_upload_goes_on_after_the_web_server_was_killed_and_comes_in_once(
     assert result["before"] + result["new"] == count
     wait_until(lambda: not kept(site), "nothing of the video is left", seconds=60)
     print(
-        f"\n{size / 1e6:.0f} MB in {pieces} pieces, the web server killed three times ({repeated} pieces sent again),"
+        f"\n{size / 1e6:.0f} MB in {pieces} pieces, the web server killed three times ({repeated} attempts failed),"
         f" the worker after {photos} photos: one import of {count} photos, no file left."
     )
