@@ -150,7 +150,9 @@ def test_without_consent_nothing_is_taken(stranger: Browser, kept: Kept) -> None
     assert kept() == []
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "a:b:c", "ImFiYyI:1rX:AAAA", "56d3f4f6-f020-4c60-bb33-f931378536b1", "\x7f" * 4000])
+@pytest.mark.parametrize(
+    "cookie", ["", "x", "a:b:c", "ImFiYyI:1rX:AAAA", "56d3f4f6-f020-4c60-bb33-f931378536b1", "\x7f" * 4000]
+)
 def test_forged_cookie_is_no_consent(stranger: Browser, kept: Kept, cookie: str) -> None:
     stranger.csrf_token()
     stranger.client.cookies["__Host-participant"] = cookie
