@@ -108,3 +108,7 @@ class Unmasker(ServedModel):
             invented = row[..., 3] * 1.0 if row.shape[-1] == 4 else np.full(row.shape[:2], 255.0)
             results.append(Unmasked(row[..., :3].astype(np.uint8), invented.astype(np.uint8)))
         return results
+
+
+#: What serves a task.
+MODELS: dict[str, type[ServedModel]] = {one.task: one for one in (SmileyClassifier, KeypointModel, Unmasker)}

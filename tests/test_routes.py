@@ -26,12 +26,12 @@ from operations.models import AuditEvent, Job
 from tests.collector.conftest import Browser
 from tests.labeling.conftest import newcomer, seen_photo
 from tests.operations.conftest import quick_passwords
-from tests.training.conftest import accepted, register
+from tests.training.conftest import accepted, register, small_artifact
 from training.datasets import dataset_freeze
 from training.exports.models import Export, ExportDownload
 from training.models import DatasetVersion, ModelVersion, Prediction, TrainingRun
 
-__all__ = ["accepted", "quick_passwords", "register", "seen_photo"]
+__all__ = ["accepted", "quick_passwords", "register", "seen_photo", "small_artifact"]
 
 ROLES = ("nobody", "volunteer", "another volunteer", "reviewer", "manager", "superuser")
 Row = tuple[int, int, int, int, int, int]
@@ -102,9 +102,19 @@ EXPECTED: dict[str, Row] = {
     "POST admin/review/rules/": (302, 302, 302, 403, 302, 302),
     "GET admin/review/hidden/": MANAGERS,
     "POST admin/review/hidden/<uuid:photo_id>/": (302, 302, 302, 403, 302, 302),
-    "GET models/smiley/active.json": EVERYBODY,
-    "GET models/smiley/<int:number>/model.tflite": NEVER,  # of the active model alone, and here it is a candidate
+    "GET models/<slug:task>/active.json": EVERYBODY,
+    "GET models/<slug:task>/<int:number>/model.tflite": NEVER,  # of the active model alone, and here it is a candidate
     "GET admin/training/models/<int:pk>/confusion.png": MANAGERS,
+    "GET admin/training/models/<int:pk>/report.html": (
+        302,
+        302,
+        302,
+        403,
+        404,
+        404,
+    ),  # none was written for this one
+    "GET admin/training/models/<int:pk>/serve/": (302, 302, 302, 405, 405, 405),
+    "POST admin/training/models/<int:pk>/serve/": (302, 302, 302, 403, 302, 302),
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/datasets/<int:number>/manifest.jsonl": MANAGERS,
     "GET admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 405, 405, 405),
@@ -261,6 +271,7 @@ def address(route: str, photo: Photo) -> str:
         "part": "alpha",
         "participant_id": str(photo.participant_id),
         "table": "smileys",
+        "task": "smiley",
         "slug": photo.smiley.slug,
         "token": first_account_token(),
         "number": "1",

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from labeling.models import Face
 from ml.nets.registry import ARCHITECTURES, BEST
 from operations.admin import LongListAdmin, ReadOnlyAdmin
 from operations.audit import actor_of
@@ -18,8 +19,10 @@ from operations.problems import Problem
 
 from .exports import admin as exports_admin
 from .figures import told
+from .judging import REPORT
 from .models import DatasetVersion, ModelVersion, Prediction, Split, Task, TrainingRun
-from .runs import model_promote, run_request
+from .promotion import model_before
+from .runs import run_request
 
 __all__ = ["exports_admin"]  # so that the admin of exports is registered, too
 
@@ -82,7 +85,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     list_filter = ("task", "architecture", "state")
     list_select_related = ("version",)
     ordering = ("-created_at",)
-    asked = ("version", "architecture", "epochs", "max_seconds", "seed")
+    asked = ("version", "architecture", "epochs", "max_seconds", "seed", "promotes")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("training.add_trainingrun")
@@ -129,19 +132,91 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "figures", "stale_since", "promoted_at", "created_at")
+    change_list_template = "admin/training/modelversion/change_list.html"
+    change_form_template = "admin/training/modelversion/change_form.html"
+    list_display = ("__str__", "serving", "figures", "verdict", "promoted_at", "created_at")
     list_filter = ("task", "state")
     ordering = ("-created_at",)
-    readonly_fields = ("figures", "per_class", "confusion")
-    actions = ("promote",)
+    readonly_fields = ("serving", "figures", "verdict", "report", "worst", "per_class", "confusion")
 
     def get_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> tuple[str, ...]:
         of_smileys = ("per_class", "confusion") if obj and obj.task == Task.SMILEY else ()
-        return ("task", "number", "state", "stale_since", "run", "figures", *of_smileys, "created_at")
+        return (
+            "task",
+            "number",
+            "serving",
+            "verdict",
+            "figures",
+            "report",
+            "run",
+            "created_at",
+            *of_smileys,
+            "worst",
+        )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        served = [
+            {
+                "task": Task(task).label,
+                "model": ModelVersion.objects.active(task),
+                "before": model_before(task),
+            }
+            for task in Task.values
+        ]
+        return super().changelist_view(request, {**(extra_context or {}), "served": served})
+
+    @admin.display(description="state", ordering="state")
+    def serving(self, model: ModelVersion) -> str:
+        marks = ["pinned"] if model.pinned else []
+        marks += [f"stale since {model.stale_since:%Y-%m-%d}"] if model.stale_since else []
+        return ", ".join([model.state, *marks])
 
     @admin.display(description="on unseen people")
     def figures(self, model: ModelVersion) -> str:
         return told(model.task, model.metrics)
+
+    @admin.display(description="by the rule")
+    def verdict(self, model: ModelVersion) -> str:
+        judgement = model.judgement
+        if "interval" not in judgement or not judgement["interval"]:
+            return str(judgement.get("reason", "not judged"))
+        low, high = judgement["interval"]
+        return (
+            f"{judgement['reason']} {judgement['figure']}: {judgement['difference']:+.4f}, 95 % of the draws of "
+            f"{judgement['people']} people from {low:+.4f} to {high:+.4f}."
+        )
+
+    @admin.display(description="report")
+    def report(self, model: ModelVersion) -> str:
+        if REPORT not in model.files:
+            return "none was written"
+        url = reverse("model-report", args=[model.pk])
+        return format_html('<a href="{}">all figures, curves and slices on one page</a>', url)
+
+    @admin.display(description="worst on")
+    def worst(self, model: ModelVersion) -> str:
+        """Shown from the photos themselves, so that none outlives its withdrawal."""
+        ids = [name.partition("#")[0] for name in model.metrics.get("worst", [])]
+        there = Face.objects.filter(photo__in=ids, is_subject=True).exclude(crop="").select_related("photo")
+        faces = {str(face.photo_id): face for face in there}
+        shown = [faces[name] for name in dict.fromkeys(ids) if name in faces]
+        return format_html(
+            '<div class="worst">{}</div>',
+            format_html_join(
+                "",
+                '<a href="{}"><img alt="{}" src="{}" width="96" height="96" loading="lazy"></a>',
+                (
+                    (
+                        reverse("admin:collector_photo_change", args=[face.photo_id]),
+                        f"labelled {face.photo.accepted_as or face.photo.state}",
+                        reverse("face-crop", args=[face.pk]),
+                    )
+                    for face in shown
+                ),
+            ),
+        )
 
     @admin.display(description="by smiley")
     def per_class(self, model: ModelVersion) -> str:
@@ -156,21 +231,6 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def confusion(self, model: ModelVersion) -> str:
         url = reverse("model-confusion", args=[model.pk])
         return format_html('<img class="picture" alt="Confusion matrix on unseen people" src="{}">', url)
-
-    @admin.action(description="Promote: let it serve", permissions=["promote"])
-    def promote(self, request: HttpRequest, models: QuerySet[ModelVersion]) -> None:
-        if len(models) != 1:
-            messages.error(request, "Choose exactly one model.")
-            return
-        try:
-            model = model_promote(model=models[0], actor=actor_of(request))
-        except Problem as problem:
-            messages.error(request, problem.detail)
-        else:
-            messages.info(request, f"Model {model} serves from now on.")
-
-    def has_promote_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("training.change_modelversion")
 
 
 @admin.register(Prediction)

@@ -47,3 +47,16 @@ def artifact_fetch(model: ModelVersion) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Path(target)
+
+
+def artifact_check(folder: Path, task: str) -> None:
+    """Raise ml.artifacts.ArtifactError unless the folder holds a model for the task that this version reads and that
+    answers with numbers."""
+    import numpy as np
+
+    from ml.artifacts import read_artifact
+    from ml.predict import MODELS
+
+    # Its description before its network: a later version's would be told wrongly.
+    size = read_artifact(folder).input_size
+    MODELS[task](folder).answers(np.full((1, size, size, 3), 128, np.uint8))

@@ -92,7 +92,9 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     )
     learned = ModelVersion.objects.filter(run__version__in=touched, stale_since=None)
     locked = learned.select_for_update(of=("self",)).order_by("pk")
-    ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(stale_since=timezone.now())
+    ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(
+        stale_since=timezone.now(), pinned=False
+    )
     for number in touched:
         job_enqueue(name="training.revise_dataset", subject=str(number))
     versions_shrunk.send(sender=DatasetVersion, numbers=touched)

@@ -1,4 +1,4 @@
-"""Doing a run: pack, train, evaluate, register. Everything it writes is written under its job's lease."""
+"""Doing a run: pack, train, judge, register, promote. Everything it writes is written under its job's lease."""
 
 import logging
 import shutil
@@ -16,8 +16,10 @@ from ml.nets.registry import architecture
 from operations.jobs.running import JobRefused, LeaseLost, RunningJob
 from operations.models import Job
 
-from .models import TrainingRun
+from .judging import Judged, model_examine
+from .models import ModelVersion, TrainingRun
 from .packing import dataset_pack
+from .promotion import model_promote_by_rule
 from .run_folders import folder_open, folder_remove, folders_tidy
 from .runs import UNFINISHED, model_register
 from .supervise import TrainingFailed, ml_command
@@ -30,15 +32,18 @@ class ItemsWithdrawn(Exception):
 
 
 def run_execute(*, job: RunningJob) -> None:
-    """Pack, train, evaluate and register one run. Taken up from the last checkpoint after a kill; begun anew when
-    something it learns from is withdrawn meanwhile. A failed run whose job is tried again is done again.
+    """Pack, train, judge and register one run, and promote its model if it says so.
+
+    Taken up from the last checkpoint after a kill; begun anew when something it learns from is withdrawn meanwhile. A
+    failed run whose job is tried again is done again.
 
     Raises JobRefused when the training itself failed: the same data would only fail again.
     """
     run = TrainingRun.objects.select_related("version").get(pk=uuid.UUID(job.subject))
     folders_tidy()
     if run.state == TrainingRun.State.DONE:
-        return  # it was killed between that and the end of its job
+        _promote(run)  # it was killed between that and the end of its job
+        return
     folder = folder_open(job)
     try:
         _execute(run, folder, job)
@@ -55,11 +60,18 @@ def run_execute(*, job: RunningJob) -> None:
             raise JobRefused(str(fault)) from fault
         raise
     folder_remove(folder)
+    _promote(run)
+
+
+def _promote(run: TrainingRun) -> None:
+    model = ModelVersion.objects.filter(run=run).first()
+    if run.promotes and model is not None:
+        model_promote_by_rule(model=model)
 
 
 def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
-    metrics = None
-    while metrics is None:
+    judged = None
+    while judged is None:
         left = run.version.items.count()
         if run.photos != left:
             # Neither checkpoints nor a finished model may know what was withdrawn since.
@@ -74,10 +86,11 @@ def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
             )
         run.refresh_from_db()
         try:
-            metrics = _train_and_evaluate(run, folder, job)
+            judged = _train_and_judge(run, folder, job)
         except ItemsWithdrawn:
             logger.info("A training begins anew without what was withdrawn", extra={"run": str(run.pk)})
-    model_register(run=run, artifact=folder / "artifact", metrics=metrics, job=job)
+    metrics, judgement = judged
+    model_register(run=run, artifact=folder / "artifact", metrics=metrics, judgement=judgement, job=job)
 
 
 def _leave(run: TrainingRun, job: RunningJob, state: str, error: str) -> None:
@@ -86,7 +99,7 @@ def _leave(run: TrainingRun, job: RunningJob, state: str, error: str) -> None:
         TrainingRun.objects.filter(pk=run.pk).update(state=state, error=error, finished_at=ended)
 
 
-def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict[str, Any]:
+def _train_and_judge(run: TrainingRun, folder: Path, job: RunningJob) -> Judged:
     pack, artifact, log = folder / "pack", folder / "artifact", folder / "log.txt"
 
     def watch() -> None:
@@ -103,7 +116,6 @@ def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict
             TrainingRun.objects.filter(pk=run.pk).update(history=run.history)
         job.progress(record["epoch"], run.epochs, f"epoch {record['epoch']} of {run.epochs}")
 
-    results: list[dict[str, Any]] = []
     train = [
         "train",
         run.task,
@@ -115,18 +127,15 @@ def _train_and_evaluate(run: TrainingRun, folder: Path, job: RunningJob) -> dict
         str(artifact),
     ]
     train += ["--epochs", str(run.epochs), "--max-seconds", str(run.max_seconds), "--seed", str(run.seed)]
-    evaluate = ["evaluate", "--model", str(artifact), "--data", str(pack)]
-    evaluate += ["--confusion-matrix", str(artifact / "confusion.png")]
     try:
         # Packed anew in each attempt: what was withdrawn since an interrupted one must not come back.
         job.progress(0, run.epochs, "packing")
         _pack(run, pack, watch)
         ml_command([*train, "--json"], log=log, on_record=on_epoch, watch=watch)
         job.progress(run.epochs, run.epochs, "evaluating on people it never saw")
-        ml_command([*evaluate, "--json"], log=log, on_record=results.append, watch=watch)
+        return model_examine(task=run.task, artifact=artifact, pack=pack, log=log, watch=watch)
     finally:
         shutil.rmtree(pack, ignore_errors=True)
-    return results[-1]
 
 
 def _pack(run: TrainingRun, pack: Path, watch: Callable[[], None]) -> None:

@@ -113,6 +113,11 @@ class TrainingRun(models.Model):
     epochs = models.PositiveIntegerField(default=40)
     max_seconds = models.PositiveIntegerField(default=3600)
     seed = models.PositiveIntegerField(default=1)
+    promotes = models.BooleanField(
+        "promote by itself",
+        default=False,
+        help_text="Its model serves at once when it is better than the active one beyond noise.",
+    )
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
     history = models.JSONField(default=list, help_text="One record an epoch.")
     metrics = models.JSONField(default=dict, help_text="On people the model never saw.")
@@ -136,7 +141,8 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
 class ModelVersion(models.Model):
     """A registered result. `stale_since`: something it was trained on has been withdrawn, so it is never promoted
-    again, and serves only until another takes its place."""
+    again, and serves only until another takes its place. `pinned`: it serves whatever comes. `judgement`: what the
+    rule said of it, see `promotion`."""
 
     class State(models.TextChoices):
         CANDIDATE = "candidate"
@@ -148,6 +154,8 @@ class ModelVersion(models.Model):
     run = models.OneToOneField(TrainingRun, models.PROTECT, related_name="model")
     state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
     stale_since = models.DateTimeField(null=True, blank=True)
+    pinned = models.BooleanField(default=False)
+    judgement = models.JSONField(default=dict, help_text="What the rule of promotion said of it, and why.")
     artifact = models.CharField(max_length=120, help_text="Folder in the private storage.")
     files = models.JSONField(help_text="Names and SHA-256 of the artifact's files.")
     classes = models.JSONField()

@@ -1,11 +1,11 @@
-"""The use cases around training: asking for a run, registering and promoting its model."""
+"""The use cases around training: asking for a run, registering its model."""
 
 import uuid
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from collector.files import atomic_with_files
@@ -34,20 +34,23 @@ def run_request(
     seed: int,
     max_seconds: int,
     actor: str,
+    promotes: bool = False,
     here: bool = False,
 ) -> tuple[TrainingRun, Job]:
     """Ask for a training. The same request, while unfinished, is the same run, so that it is taken up again.
 
-    `here`: the caller runs the job in its own process, and no worker is told. Raises Problem.
+    `promotes`: its model serves by itself when the rule finds it better. `here`: the caller runs the job in its own
+    process, and no worker is told. Raises Problem.
     """
     try:
         registry.architecture(architecture, task)
     except ValueError as error:
         raise Problem("architecture_unknown", str(error)) from error
     asked = {"task": task, "architecture": architecture, "version": version, "epochs": epochs, "seed": seed}
-    run = TrainingRun.objects.filter(**asked, max_seconds=max_seconds, state__in=UNFINISHED).first()
+    asked |= {"max_seconds": max_seconds, "promotes": promotes}
+    run = TrainingRun.objects.filter(**asked, state__in=UNFINISHED).first()
     if run is None:
-        run = TrainingRun.objects.create(**asked, max_seconds=max_seconds, created_by=actor)
+        run = TrainingRun.objects.create(**asked, created_by=actor)
         audit_record(
             actor=actor, action="training_requested", subject=f"run:{run.pk}", architecture=architecture
         )
@@ -55,7 +58,12 @@ def run_request(
 
 
 def model_register(
-    *, run: TrainingRun, artifact: Path, metrics: dict[str, Any], job: RunningJob | None = None
+    *,
+    run: TrainingRun,
+    artifact: Path,
+    metrics: dict[str, Any],
+    judgement: dict[str, Any] | None = None,
+    job: RunningJob | None = None,
 ) -> ModelVersion:
     """Register a finished training as a candidate; stale from birth when what it learned from was withdrawn.
 
@@ -66,10 +74,12 @@ def model_register(
     with atomic_with_files(*(f"{prefix}/{name}" for name in files)):
         if job is not None:
             job.heartbeat()
-        return _register(run, prefix, files, metrics)
+        return _register(run, prefix, files, metrics, judgement or {})
 
 
-def _register(run: TrainingRun, prefix: str, files: dict[str, str], metrics: dict[str, Any]) -> ModelVersion:
+def _register(
+    run: TrainingRun, prefix: str, files: dict[str, str], metrics: dict[str, Any], judgement: dict[str, Any]
+) -> ModelVersion:
     hold(f"training.models.{run.task}")
     datasets_hold()
     last = ModelVersion.objects.filter(task=run.task).aggregate(last=Max("number"))["last"] or 0
@@ -81,6 +91,7 @@ def _register(run: TrainingRun, prefix: str, files: dict[str, str], metrics: dic
         files=files,
         classes=metrics["classes"],
         metrics=metrics,
+        judgement=judgement,
         stale_since=timezone.now() if run.version.items.count() != run.photos else None,
     )
     TrainingRun.objects.filter(pk=run.pk).update(
@@ -88,28 +99,3 @@ def _register(run: TrainingRun, prefix: str, files: dict[str, str], metrics: dic
     )
     audit_record(actor="system", action="model_registered", subject=f"model:{model}", run=str(run.pk))
     return model
-
-
-@transaction.atomic
-def model_promote(*, model: ModelVersion, actor: str) -> ModelVersion:
-    """Let a candidate or a retired model serve. Raises Problem when it is stale."""
-    hold(f"training.models.{model.task}")
-    # In the order of their ids, as a withdrawal locks the models that it makes stale.
-    active_or_asked = Q(pk=model.pk) | Q(task=model.task, state=ModelVersion.State.ACTIVE)
-    locked = ModelVersion.objects.select_for_update().filter(active_or_asked).order_by("pk")
-    current = next(one for one in locked if one.pk == model.pk)
-    if current.stale_since is not None:
-        raise Problem(
-            "model_stale",
-            "It learned from a photo that was withdrawn since: train again instead.",
-            status=409,
-        )
-    if current.state == ModelVersion.State.ACTIVE:
-        return current
-    ModelVersion.objects.filter(task=current.task, state=ModelVersion.State.ACTIVE).update(
-        state=ModelVersion.State.RETIRED
-    )
-    current.state, current.promoted_at = ModelVersion.State.ACTIVE, timezone.now()
-    current.save(update_fields=["state", "promoted_at"])
-    audit_record(actor=actor, action="model_promoted", subject=f"model:{current}")
-    return current

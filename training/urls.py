@@ -10,6 +10,12 @@ urlpatterns = [
         admin.site.admin_view(views.confusion_picture),
         name="model-confusion",
     ),
+    path(
+        "admin/training/models/<int:pk>/report.html",
+        admin.site.admin_view(views.report),
+        name="model-report",
+    ),
+    path("admin/training/models/<int:pk>/serve/", admin.site.admin_view(views.serve), name="model-serve"),
     path("admin/training/freeze/", admin.site.admin_view(views.freeze), name="dataset-freeze"),
     path(
         "admin/training/datasets/<int:number>/manifest.jsonl",
@@ -21,6 +27,6 @@ urlpatterns = [
         admin.site.admin_view(exports.download),
         name="export-download",
     ),
-    path("models/smiley/active.json", live.active, name="live-model"),
-    path("models/smiley/<int:number>/model.tflite", live.model_file, name="live-model-file"),
+    path("models/<slug:task>/active.json", live.active, name="live-model"),
+    path("models/<slug:task>/<int:number>/model.tflite", live.model_file, name="live-model-file"),
 ]

@@ -1,5 +1,8 @@
 """Staff's downloads and buttons around training."""
 
+import base64
+import hashlib
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -7,11 +10,13 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from operations.audit import actor_of, audit_record
-from operations.private_files import private_response
+from operations.private_files import PRIVATE_HEADERS, private_response
 from operations.problems import Problem
 
 from .datasets import freeze_request
+from .judging import REPORT
 from .models import DatasetVersion, ModelVersion
+from .promotion import model_pin, model_promote, model_roll_back
 
 
 @require_GET
@@ -19,6 +24,48 @@ from .models import DatasetVersion, ModelVersion
 def confusion_picture(request: HttpRequest, pk: int) -> FileResponse:
     model = get_object_or_404(ModelVersion, pk=pk)
     return private_response(f"{model.artifact}/confusion.png", content_type="image/png")
+
+
+@require_GET
+@permission_required("training.view_modelversion", raise_exception=True)
+def report(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page that was written when the model was judged, with nothing on it that runs or comes from elsewhere."""
+    model = get_object_or_404(ModelVersion, pk=pk)
+    page = b"".join(private_response(f"{model.artifact}/{REPORT}", content_type="text/html"))
+    audit_record(actor=actor_of(request), action="report_viewed", subject=f"model:{model}")
+    response = HttpResponse(page)
+    for header, value in PRIVATE_HEADERS.items():
+        response.headers[header] = value
+    # Its own style alone, known by its hash, and pictures that are in the page itself.
+    style = page.partition(b"<style>")[2].partition(b"</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    allowed = f"; style-src 'sha256-{digest}'; img-src data:"
+    response.headers["Content-Security-Policy"] = PRIVATE_HEADERS["Content-Security-Policy"] + allowed
+    return response
+
+
+@require_POST
+@permission_required("training.change_modelversion", raise_exception=True)
+def serve(request: HttpRequest, pk: int) -> HttpResponse:
+    """`act`: promote, pin or unpin this model, or roll back to the one that served before it."""
+    model = get_object_or_404(ModelVersion, pk=pk)
+    actor = actor_of(request)
+    try:
+        match request.POST.get("act"):
+            case "promote":
+                model_promote(model=model, actor=actor)
+                told = f"Model {model} serves from now on."
+            case "roll-back":
+                told = f"Model {model_roll_back(task=model.task, actor=actor)} serves again."
+            case "pin" | "unpin" as act:
+                model_pin(model=model, pinned=act == "pin", actor=actor)
+                told = f"Model {model} is {act}ned."
+            case _:
+                raise Problem("act_unknown", "Nothing is known under this name: load the page again.")
+        messages.info(request, told)
+    except Problem as problem:
+        messages.error(request, problem.detail)
+    return redirect("admin:training_modelversion_changelist")
 
 
 @require_GET

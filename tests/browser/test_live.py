@@ -40,7 +40,8 @@ _REGISTER = """
 from pathlib import Path
 from ml.artifacts import read_artifact
 from training.models import DatasetVersion, TrainingRun
-from training.runs import model_promote, model_register
+from training.promotion import model_promote
+from training.runs import model_register
 artifact = Path({folder!r})
 facts = dict(sha256="", manifest="", photos=0, people=0, counts={{}}, created_by="tests")
 version = DatasetVersion.objects.get_or_create(number=999, defaults=facts)[0]

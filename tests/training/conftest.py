@@ -1,3 +1,4 @@
+import shutil
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from collector.models import Participant, Photo, Smiley
 from labeling.services import label_import
 from tests.labeling.conftest import newcomer, seen_photo
+from tests.ml.models import write_small_model
 from tests.operations.conftest import quick_passwords
 from training.models import ModelVersion, TrainingRun
 from training.runs import model_register
@@ -38,19 +40,26 @@ def people(accepted: Callable[..., Photo]) -> list[Photo]:
     return photos
 
 
+@pytest.fixture(scope="session")
+def small_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a training leaves, with a network that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("small") / "artifact"
+    return Path(write_small_model(folder, classes=("grin", "tongue"), size=16))
+
+
 @pytest.fixture
-def register(tmp_path: Path) -> Callable[..., ModelVersion]:
+def register(tmp_path: Path, small_artifact: Path) -> Callable[..., ModelVersion]:
     """Register a model from an artifact folder, as a finished training does."""
 
-    def make(version: object, photos: int | None = None) -> ModelVersion:
+    def make(version: object, photos: int | None = None, **facts: Any) -> ModelVersion:
         folder = tmp_path / "artifact"
-        folder.mkdir(exist_ok=True)
-        (folder / "artifact.json").write_text("{}")
-        (folder / "confusion.png").write_bytes(b"\x89PNG")
+        if not folder.exists():
+            shutil.copytree(small_artifact, folder)
+            (folder / "confusion.png").write_bytes(b"\x89PNG")
         left = version.items.count() if photos is None else photos  # type: ignore[attr-defined]
         run = TrainingRun.objects.create(version=version, created_by="system", photos=left)
         metrics = {"classes": ["grin", "tongue"], "accuracy": 0.9, "macro_f1": 0.9, "per_class": {}}
-        return model_register(run=run, artifact=folder, metrics=metrics)
+        return model_register(run=run, artifact=folder, metrics=metrics, **facts)
 
     return make
 

@@ -12,7 +12,8 @@ from tests.ml import films
 from tests.ml.models import write_small_model
 from training.datasets import dataset_freeze
 from training.models import ModelVersion, TrainingRun
-from training.runs import model_promote, model_register
+from training.promotion import model_promote
+from training.runs import model_register
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from operations.problems import Problem
 from tests.labeling.conftest import newcomer
 from training.datasets import dataset_freeze, dataset_latest, dataset_revise
 from training.models import DatasetItem, DatasetVersion, ModelVersion, SplitAssignment
-from training.runs import model_promote
+from training.promotion import model_promote
 
 Accepted = Callable[..., Photo]
 

@@ -22,7 +22,8 @@ from tests.training.beside import Beside, postgresql_only, waiting_for_locks
 from training.datasets import dataset_freeze
 from training.models import ModelVersion, Prediction, TrainingRun
 from training.predictions import prediction_make
-from training.runs import model_promote, model_register
+from training.promotion import model_promote
+from training.runs import model_register
 
 committed = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from operations.problems import Problem
 from training.models import ModelVersion, Task
-from training.runs import model_promote
+from training.promotion import model_promote
 
 
 class Command(BaseCommand):

@@ -27,6 +27,9 @@ class Command(BaseCommand):
         parser.add_argument("--epochs", type=int, default=40)
         parser.add_argument("--max-seconds", type=int, default=3600)
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--promote", action="store_true", help="let it serve if it is better beyond noise"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -35,6 +38,7 @@ class Command(BaseCommand):
                 name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")
             }
             asked["architecture"] = asked["architecture"] or BEST[options["task"]]
+            asked["promotes"] = options["promote"]
             run, job = run_request(**asked, version=version, actor="system", here=True)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
@@ -59,6 +63,7 @@ class Command(BaseCommand):
         told = ", ".join(f"{name} {figure}" for name, figure in headlines(run.task, run.metrics))
         self.stdout.write(
             f"Model {run.model} is registered: {told} on people it never saw, after {len(run.history)} epochs."
+            f" {run.model.judgement.get('reason', '')}".rstrip()
         )
 
 
