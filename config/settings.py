@@ -69,6 +69,16 @@ REVIEW_GOLD_PERCENT = env.int("REVIEW_GOLD_PERCENT", default=3)
 REVIEW_RECHECK_PERCENT = env.int("REVIEW_RECHECK_PERCENT", default=3)
 REVIEW_GRID_CHECK_PERCENT = env.int("REVIEW_GRID_CHECK_PERCENT", default=5)
 QUALITY_THRESHOLDS = env.json("QUALITY_THRESHOLDS", default={})  # of ml.faces.quality.Thresholds, by name
+TRAINING_TASKS = env.str("TRAINING_TASKS", default="smiley,keypoints,unmask").replace(",", " ").split()
+if _unknown := set(TRAINING_TASKS) - {"smiley", "keypoints", "unmask"}:
+    raise ImproperlyConfigured(
+        f"TRAINING_TASKS names {', '.join(sorted(_unknown))}; there are smiley, keypoints and unmask."
+    )
+TRAINING_HOURS = env.int("TRAINING_HOURS", default=24)  # 0: not by the clock
+TRAINING_DECISIONS = env.int("TRAINING_DECISIONS", default=200)  # 0: not by what comes in
+TRAINING_PAUSE_MINUTES = env.int("TRAINING_PAUSE_MINUTES", default=10)
+TRAINING_SECONDS = env.int("TRAINING_SECONDS", default=3600)
+STALE_MODEL_DAYS = env.int("STALE_MODEL_DAYS", default=7)
 MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 EXPORT_LINK_HOURS = env.int("EXPORT_LINK_HOURS", default=24)

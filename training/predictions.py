@@ -1,4 +1,4 @@
-"""What the active model says of a face."""
+"""What the active models say of a face: which smiley it shows, and where its keypoints are."""
 
 import uuid
 from functools import lru_cache
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from collector.models import Photo, Smiley
-from labeling.models import CROP_SIZE, Face
+from labeling.keypoints import keypoints_propose
+from labeling.models import CROP_SIZE, Face, KeypointSet
 from labeling.queue import opinion_record
+from operations.problems import Problem
 
 from .artifacts import artifact_fetch
 from .models import ModelVersion, Prediction, Task
 
 if TYPE_CHECKING:
-    from ml.predict import SmileyClassifier
+    from ml.predict import KeypointModel, SmileyClassifier
 
 
 def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
@@ -34,6 +36,33 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
         return None
     shares = vote_on_crop(classifier, crop).named(classifier.classes)
     return _store(face, model, {slug: round(share, 5) for slug, share in shares.items()})
+
+
+def keypoints_make(*, face_id: uuid.UUID) -> KeypointSet | None:
+    """Have the active keypoint model place the points of a face; None without a model, or when the face was withdrawn
+    meanwhile."""
+    model = ModelVersion.objects.active(Task.KEYPOINTS)
+    face = Face.objects.filter(pk=face_id).exclude(crop="").first()
+    if model is None or face is None:
+        return None
+    from labeling.crops import crop_read
+    from ml.geometry import Similarity
+
+    try:
+        crop = crop_read(face.crop, CROP_SIZE)
+    except FileNotFoundError:
+        return None
+    (placed,) = _placer(artifact_fetch(model)).predict(crop[None])
+    points = Similarity.from_list(face.transform).inverse().apply(placed)
+    # A model says where a point lies, and nothing of whether it can be seen.
+    mesh = KeypointSet.objects.filter(face=face, source=KeypointSet.Source.MESH).first()
+    visible = mesh.visible if mesh is not None else [True] * len(points)
+    try:
+        return keypoints_propose(face=face, points=points.round(2).tolist(), visible=visible)
+    except Problem as problem:
+        if problem.code != "face_gone":
+            raise
+        return None
 
 
 @transaction.atomic
@@ -76,3 +105,10 @@ def _classifier(artifact: Path) -> "SmileyClassifier":
     from ml.predict import SmileyClassifier
 
     return SmileyClassifier(artifact)
+
+
+@lru_cache(maxsize=2)
+def _placer(artifact: Path) -> "KeypointModel":
+    from ml.predict import KeypointModel
+
+    return KeypointModel(artifact)

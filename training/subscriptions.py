@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.dispatch import receiver
 
@@ -22,16 +23,26 @@ from .datasets import dataset_revise, datasets_hold, photos_leave_datasets
 from .execution import run_execute, runs_tidy
 from .exports import services as exports
 from .freezing import freeze_execute
-from .models import DatasetItem, ModelVersion, Task
+from .loop import loop_look, loop_train
+from .models import DatasetItem, DatasetVersion, ModelVersion, Task
 from .orphans import orphans_erase
-from .signals import versions_shrunk
+from .signals import model_promoted, versions_shrunk
+
+#: The tasks whose active model looks at every face.
+LOOKING = (Task.SMILEY, Task.KEYPOINTS)
 
 
 @receiver(face_found)
 def _queue_prediction(face: Face, **kwargs: Any) -> None:
-    if ModelVersion.objects.active(Task.SMILEY) is not None:
+    if any(ModelVersion.objects.active(task) for task in LOOKING):
         priority = Job.Priority.BACKLOG if face.photo.import_batch_id else Job.Priority.WAITED_FOR
         job_enqueue(name="training.predict", subject=str(face.pk), priority=priority)
+
+
+@receiver(model_promoted)
+def _look_again(model: ModelVersion, **kwargs: Any) -> None:
+    if model.task in LOOKING:
+        job_enqueue(name="training.repredict", subject=str(model.pk), priority=Job.Priority.BACKLOG)
 
 
 @receiver(photo_queued)
@@ -76,9 +87,23 @@ def _export_no_more(numbers: list[int], **kwargs: Any) -> None:
 
 @job_handler("training.predict", queue="media", time_limit=60)
 def _predict(job: RunningJob) -> None:
-    from .predictions import prediction_make
+    from .predictions import keypoints_make, prediction_make
 
     prediction_make(face_id=uuid.UUID(job.subject))
+    keypoints_make(face_id=uuid.UUID(job.subject))
+
+
+@job_handler("training.repredict", queue="bulk", time_limit=1800, alone=True)
+def _repredict(job: RunningJob) -> None:
+    from .repredicting import faces_repredict
+
+    after = uuid.UUID(job.payload["after"]) if job.payload.get("after") else None
+    last = faces_repredict(model_id=int(job.subject), after=after, report=job.progress)
+    if last is not None:
+        payload = {"after": str(last)}
+        job_enqueue(
+            name="training.repredict", subject=job.subject, payload=payload, priority=Job.Priority.BACKLOG
+        )
 
 
 @job_handler("training.freeze_dataset", queue="bulk", time_limit=3600)
@@ -108,9 +133,27 @@ def _mask(job: RunningJob) -> None:
         job_enqueue(name="training.mask_dataset", subject=job.subject, payload={"after": str(last)})
 
 
+@job_handler("training.loop", queue="bulk", time_limit=3600, alone=True)
+def _loop(job: RunningJob) -> None:
+    loop_train(job=job)
+
+
 @job_handler("training.train", queue="train", time_limit=None)
 def _train(job: RunningJob) -> None:
     run_execute(job=job)
+
+
+@housekeeping("training.loop", every=timedelta(seconds=30))
+def _look_what_is_due() -> None:
+    loop_look()
+
+
+@housekeeping("training.keep_masks", every=timedelta(days=1))
+def _keep_masks() -> None:
+    """What was left out when the version was frozen, for its photos had no crop or its job was put aside."""
+    newest = DatasetVersion.objects.frozen().order_by("-number").first()
+    if newest is not None and settings.MASKS_PER_FACE:
+        job_enqueue(name="training.mask_dataset", subject=str(newest.number))
 
 
 @housekeeping("training.tidy_runs", every=timedelta(seconds=30))

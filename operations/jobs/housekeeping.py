@@ -21,7 +21,7 @@ def sweep() -> None:
     for queue in Job.Queue.values:
         _announce_lost(queue)
     for piece in all_housekeeping():
-        if not _begin(piece.name, piece.every):
+        if not round_begin(piece.name, piece.every):
             continue
         try:
             piece.run()
@@ -39,7 +39,7 @@ def _announce_lost(queue: str) -> None:
     jobs_announce_lost(queue=queue, waiting_messages=waiting)
 
 
-def _begin(name: str, every: timedelta) -> bool:
+def round_begin(name: str, every: timedelta) -> bool:
     """True for exactly one caller per `every`."""
     now = timezone.now()
     created = Round.objects.get_or_create(name=name, defaults={"last_at": now})[1]

@@ -27,6 +27,7 @@ class Options:
     allowed_hosts: str
     web_processes: int
     media_processes: int
+    train_processes: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
@@ -48,6 +49,7 @@ class Options:
             allowed_hosts=read.text("ALLOWED_HOSTS"),
             web_processes=read.number("WEB_PROCESSES", default=1, least=1, most=64),
             media_processes=read.number("MEDIA_PROCESSES", default=_media_processes(), least=1, most=256),
+            train_processes=read.number("TRAIN_PROCESSES", default=1, least=0, most=1),
         )
         options._check_combinations()
         return options

@@ -33,13 +33,14 @@ class Program:
 
 def site_programs(options: Options, certificate: Certificate | None) -> list[Program]:
     """Everything but the broker. No certificate means plain HTTP for a proxy."""
+    # A training is not waited for: it goes on from its last checkpoint at the next start.
+    train = [Program("train", _worker("train", 1), stop_group=True)] * options.train_processes
     return [
         Program("web", _web(options, certificate)),
         # A pool's children end with the task in hand, which a signal of their own would cut off.
         Program("media", _worker("media", options.media_processes)),
         Program("bulk", _worker("bulk", 2)),
-        # A training is not waited for: it goes on from its last checkpoint at the next start.
-        Program("train", _worker("train", 1), stop_group=True),
+        *train,
         Program(
             "beat", (*_CELERY, "beat", "--schedule", str(options.run_dir / "beat-schedule"), "--pidfile=")
         ),

@@ -15,7 +15,7 @@ from operations.launch.options import ROOT
 _STEERING = {
     *("HOST", "PORT", "DATA_DIR", "TLS_CERT", "TLS_KEY", "REDIS_URL", "DATABASE_URL", "TRUSTED_PROXIES"),
     *("LISTEN_SOCKET", "SITE_NAME", "ALLOWED_HOSTS", "SECRET_KEY", "WEB_PROCESSES", "MEDIA_PROCESSES"),
-    *("STATIC_ROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON"),
+    *("TRAIN_PROCESSES", "STATIC_ROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON"),
 }
 
 Up = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -163,3 +163,9 @@ def test_a_body_that_is_too_long_is_answered_in_words(free_port: int) -> None:
         connection.request("POST", "/api/v1/consents/", b"x" * length, headers)
         answer = connection.getresponse()
         assert (answer.status, json.loads(answer.read())["code"]) == (403, "csrf_failed")
+
+
+def test_trainings_may_be_left_to_another_machine(tmp_path: Path) -> None:
+    options = Options.from_environment({"DATA_DIR": str(tmp_path / "d"), "TRAIN_PROCESSES": "0"})
+    names = [program.name for program in processes.site_programs(options, CERTIFICATE)]
+    assert names == ["web", "media", "bulk", "beat"]

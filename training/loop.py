@@ -1,0 +1,136 @@
+"""When a task is trained again, and seeing to it: freeze, train, judge, promote.
+
+The sweep looks each minute. A task is due every TRAINING_HOURS hours; when TRAINING_DECISIONS decisions have come in
+since what it was trained on last and reviewers have paused for TRAINING_PAUSE_MINUTES; and when what it was trained on
+has been withdrawn in part. There is never more than one run of a task, and none where nothing has changed.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from labeling.models import Decision, KeypointSet
+from ml.config import TrainConfig
+from ml.nets.registry import BEST
+from operations.jobs.housekeeping import round_begin
+from operations.jobs.running import RunningJob
+from operations.jobs.services import job_enqueue
+from operations.models import Job
+from operations.problems import Problem
+
+from .datasets import dataset_freeze
+from .models import DatasetVersion, ModelVersion, Task, TrainingRun
+from .promotion import model_retire
+from .runs import UNFINISHED, run_request
+
+ACTOR = "loop"
+_SEED = 1
+
+
+def loop_look() -> None:
+    """Ask for the tasks that are due, and retire what has been stale for too long. Twice at once does it once."""
+    for task in settings.TRAINING_TASKS:
+        _retire_overdue(task)
+        if _at_work(task):
+            continue
+        if reason := _due(task, timezone.now()):
+            job_enqueue(name="training.loop", subject=task, payload={"reason": reason})
+
+
+def loop_train(*, job: RunningJob) -> TrainingRun | None:
+    """Freeze what is accepted and ask for a training on it, unless nothing has changed since the last.
+
+    Raises Problem when the freeze fails or has to wait: the job is tried again.
+    """
+    task = job.subject
+    if _runs(task).filter(state__in=UNFINISHED).exists():
+        job.progress(0, 0, "A training is under way.")
+        return None
+    job.progress(0, 0, "freezing what is accepted")
+    try:
+        version, _ = dataset_freeze(actor=ACTOR)
+    except Problem as problem:
+        if problem.code != "nothing_accepted":
+            raise
+        job.progress(0, 0, problem.detail)
+        return None
+    if (last := _last(task)) is not None and _holds_all(last, version):
+        job.progress(0, 0, f"Nothing has changed since data set {version} was trained on.")
+        return None
+    architecture = BEST[task]
+    with job.fenced():
+        run, _ = run_request(
+            task=task,
+            architecture=architecture,
+            version=version,
+            epochs=TrainConfig.of(task, architecture).epochs,
+            seed=_SEED,
+            max_seconds=settings.TRAINING_SECONDS,
+            actor=ACTOR,
+            promotes=True,
+        )
+    job.progress(1, 1, f"asked for {run}")
+    return run
+
+
+def _due(task: str, now: datetime) -> str:
+    """Why the task is to be trained now; empty when it is not."""
+    last, pause = _last(task), timedelta(minutes=settings.TRAINING_PAUSE_MINUTES)
+    stale_since = _stale_since(task)
+    if stale_since and stale_since <= now - pause and (last is None or last.created_at < stale_since):
+        return "The active model learned from what was withdrawn."
+    if settings.TRAINING_DECISIONS and _decisions_waited(last, now - pause):
+        return "Enough new decisions have come in."
+    hours = settings.TRAINING_HOURS
+    if hours and round_begin(f"training.loop.{task}", timedelta(hours=hours)):
+        return "It is time."
+    return ""
+
+
+def _decisions_waited(last: TrainingRun | None, before: datetime) -> bool:
+    """Whether enough have come in since the version that was trained on last, and none after `before`."""
+    decided = Decision.objects.exclude(outcome=Decision.Outcome.OPEN)
+    if last is not None:
+        decided = decided.filter(changed_at__gt=last.version.created_at)
+    newest = decided.order_by("-changed_at").values_list("changed_at", flat=True)
+    wanted = settings.TRAINING_DECISIONS
+    return len(first := list(newest[:wanted])) == wanted and first[0] <= before
+
+
+def _holds_all(last: TrainingRun, version: DatasetVersion) -> bool:
+    """Whether a training would learn what the last has learned. One that failed is worth another try."""
+    if last.state != TrainingRun.State.DONE or last.version_id != version.pk:
+        return False
+    if last.photos != version.items.count() or last.architecture != BEST[last.task]:
+        return False
+    placed = KeypointSet.objects.filter(source=KeypointSet.Source.HUMAN, created_at__gt=last.created_at)
+    return last.task != Task.KEYPOINTS or not placed.exists()
+
+
+def _retire_overdue(task: str) -> None:
+    stale_since = _stale_since(task)
+    if stale_since and stale_since <= timezone.now() - timedelta(days=settings.STALE_MODEL_DAYS):
+        active = ModelVersion.objects.active(task)
+        if active is not None and active.stale_since == stale_since:
+            model_retire(model=active, actor=ACTOR)
+
+
+def _stale_since(task: str) -> datetime | None:
+    active = ModelVersion.objects.active(task)
+    return active.stale_since if active else None
+
+
+def _at_work(task: str) -> bool:
+    jobs = Job.objects.filter(kind="training.loop", subject=task)
+    asked = jobs.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    return asked.exists() or _runs(task).filter(state__in=UNFINISHED).exists()
+
+
+def _runs(task: str) -> QuerySet[TrainingRun]:
+    return TrainingRun.objects.filter(task=task, promotes=True)
+
+
+def _last(task: str) -> TrainingRun | None:
+    return _runs(task).select_related("version").order_by("-created_at").first()
