@@ -21,7 +21,7 @@ QUIET = (
 PHONE = {"width": 360, "height": 800}
 LAPTOP = {"width": 1440, "height": 900}
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)  # only failures last so long
 
 
 @pytest.fixture(scope="session")
