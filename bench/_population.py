@@ -205,6 +205,7 @@ def _entry(
     return {
         "photo_id": photo["id"],
         "smiley_id": smiley.pk,
+        "sent_at": photo["created_at"],
         "base": base,
         "worth": base + 1,
         "hard": tally.votes < tally.ballots,

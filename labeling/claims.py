@@ -56,13 +56,13 @@ def claims_take(
     if mode == Review.Mode.GRID:
         entries = entries.filter(hard=False)
         if smiley is None:
-            best = entries.free().best_first().select_related("smiley").first()
+            best = wanted.best_first(entries.free()).select_related("smiley").first()
             smiley = best.smiley if best else None
         if smiley is not None:
             entries = entries.filter(smiley=smiley)
     # First what writes rows that refer to photos, then the entries: the order in which everybody locks.
     golds, due, mixed_in = _mix(reviewer, own, mode, wanted, smiley, entries, count, until)
-    taken = _take(entries, reviewer, count - mixed_in, until)
+    taken = _take(wanted.best_first(entries), reviewer, count - mixed_in, until)
     room = count - len(golds) - len(taken)
     checks_release(reviewer=reviewer, photos=[check.photo_id for check in due[room:]])
     for check in [*golds, *due[:room]]:
@@ -115,8 +115,8 @@ def _mix(
     return golds, due, len(golds) + min(len(due), share)
 
 
-def _take(entries: QueueEntryQuerySet, reviewer: User, count: int, until: datetime) -> list[uuid.UUID]:
-    best = entries.best_first().select_for_update(skip_locked=True, of=("self",), no_key=True)
+def _take(best: QueueEntryQuerySet, reviewer: User, count: int, until: datetime) -> list[uuid.UUID]:
+    best = best.select_for_update(skip_locked=True, of=("self",), no_key=True)
     taken = [entry.pk for entry in best.free()[:count]]
     if len(taken) < count:
         # Held in another window of the same reviewer, or in one that crashed: rather twice than not at all.

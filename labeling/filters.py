@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from collector.models import Smiley
@@ -14,21 +15,28 @@ from operations.problems import Problem
 from .flags import WORDS
 from .models.queue import QueueEntryQuerySet
 
+_NEWEST = timedelta(days=60)
+
 Condition = Callable[[str], Q]
 _conditions: dict[str, Condition] = {}
 
 
 @dataclass(frozen=True)
 class QueueFilter:
-    """A prompt, and what else has to hold of a queue entry."""
+    """A prompt, what else has to hold of a queue entry, and whether that leaves nothing but the newest ones."""
 
     smiley: Smiley | None = None
     conditions: Mapping[str, Q] = field(default_factory=dict)
+    newest: bool = False
 
     def apply(self, entries: QueueEntryQuerySet) -> QueueEntryQuerySet:
         if self.smiley is not None:
             entries = entries.filter(smiley=self.smiley)
         return entries.filter(*self.conditions.values())
+
+    def best_first(self, entries: QueueEntryQuerySet) -> QueueEntryQuerySet:
+        """Entries that the filter was applied to."""
+        return entries.best_first_of_the_newest() if self.newest else entries.best_first()
 
 
 def queue_filter(name: str) -> Callable[[Condition], Condition]:
@@ -61,7 +69,9 @@ def filter_of(wanted: Mapping[str, str]) -> QueueFilter:
     if slug is not None and smiley is None:
         raise Problem("filter_unusable", f"There is no smiley {slug}: name one by its slug.")
     try:
-        return QueueFilter(smiley, {name: _conditions[name](value) for name, value in given.items()})
+        conditions = {name: _conditions[name](value) for name, value in given.items()}
+        newest = "since" in given and _midnight(given["since"]) > timezone.now() - _NEWEST
+        return QueueFilter(smiley, conditions, newest)
     except ValueError as error:
         raise Problem("filter_unusable", str(error)) from None
 
@@ -97,12 +107,12 @@ def _reviewers(value: str) -> Q:
 
 @queue_filter("since")
 def _since(value: str) -> Q:
-    return Q(photo__created_at__gte=_midnight(value))
+    return Q(sent_at__gte=_midnight(value))
 
 
 @queue_filter("until")
 def _until(value: str) -> Q:
-    return Q(photo__created_at__lt=_midnight(value) + timedelta(days=1))
+    return Q(sent_at__lt=_midnight(value) + timedelta(days=1))
 
 
 def _midnight(value: str) -> datetime:

@@ -37,7 +37,8 @@ def queue_follow(*, photo: Photo) -> None:
         QueueEntry.objects.filter(pk=photo.pk).delete()
         return
     queue = queue_of(current.smiley)
-    _, new = QueueEntry.objects.get_or_create(photo=current, defaults={"smiley": current.smiley})
+    facts = {"smiley": current.smiley, "sent_at": current.created_at}
+    _, new = QueueEntry.objects.get_or_create(photo=current, defaults=facts)
     if new:
         photo_queued.send(sender=Photo, photo=current)
     _weigh(current, queue)

@@ -49,6 +49,11 @@ class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
     def best_first(self) -> "QueueEntryQuerySet":
         return self.order_by("-worth", "photo_id")
 
+    def best_first_of_the_newest(self) -> "QueueEntryQuerySet":
+        """The same order, sorted once they are found: the newest are worth least, and going through the queue from its
+        best end to find them would read nearly all of it. The sum keeps databases from that."""
+        return self.order_by((models.F("worth") + 0.0).desc(), "photo_id")
+
 
 class QueueEntry(models.Model):
     """A photo that waits for reviewers, in one narrow row, so that a million can wait. The services keep it up."""
@@ -56,6 +61,9 @@ class QueueEntry(models.Model):
     photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True, related_name="queue_entry")
     smiley = models.ForeignKey(
         Smiley, models.PROTECT, db_index=False, related_name="+", help_text="The prompt."
+    )
+    sent_at = models.DateTimeField(
+        default=timezone.now, help_text="The photo's, so that none has to be looked up for a day's."
     )
     base = models.FloatField(
         default=0, help_text="What an answer is worth, but for the rarity of the smiley."
@@ -87,6 +95,7 @@ class QueueEntry(models.Model):
         indexes = [
             models.Index(fields=["-worth", "photo"], name="queue_best"),
             models.Index(fields=["smiley", "-worth", "photo"], name="queue_best_of_smiley"),
+            models.Index(fields=["sent_at"], name="queue_sent"),
             models.Index(
                 fields=["claimed_by"], condition=models.Q(claimed_by__isnull=False), name="queue_claimed"
             ),

@@ -211,7 +211,8 @@ def test_grid_has_one_smiley_and_nothing_hard(seen_photo: Seen, staff: Any) -> N
 
 def test_filters_narrow_the_queue(seen_photo: Seen, staff: Any) -> None:
     kiss = Smiley.objects.get(slug="kiss")
-    old = seen_photo("kiss", created_at=datetime(2025, 5, 1, 12, tzinfo=UTC))
+    old = seen_photo("kiss")
+    QueueEntry.objects.filter(pk=old.pk).update(sent_at=datetime(2025, 5, 1, 12, tzinfo=UTC))
     dark, doubted, contested = seen_photo(), seen_photo(), seen_photo()
     Analysis.objects.create(photo=dark, perceptual_hash=0, flags={"dark": 20.0, "blurred": 0.1})
     entry_refresh(photo=dark)
@@ -233,6 +234,8 @@ def test_filters_narrow_the_queue(seen_photo: Seen, staff: Any) -> None:
     assert found(reviewers="disagree") == {contested}
     assert found(since="2025-05-01", until="2025-05-01") == {old}
     assert found(until="2025-04-30") == set()
+    assert found(since="2025-05-02") == {dark, doubted, contested}
+    assert found(since=timezone.now().date().isoformat()) == {dark, doubted, contested}
     assert found(since="2025-05-02", smiley="tongue", flag="dark") == {dark}
     assert len(found(smiley="", flag=" ")) == 4
 
@@ -349,3 +352,19 @@ def test_reviewers_who_empty_a_queue_at_once_leave_nothing_and_write_nothing_twi
     assert sorted(judged) == sorted(photo.pk for photo in photos)
     assert not QueueEntry.objects.exists()
     assert Smiley.objects.get(slug="tongue").accepted_count == 12
+
+
+def test_the_newest_come_in_the_same_order(seen_photo: Seen, staff: Any) -> None:
+    today = timezone.now().date().isoformat()
+    photos = [seen_photo() for _ in range(4)]
+    for photo, worth in zip(photos, (2, 4, 1, 3), strict=True):
+        QueueEntry.objects.filter(pk=photo.pk).update(worth=worth)
+    alice = staff("alice")
+    ordered = [photos[1], photos[3], photos[0], photos[2]]
+    assert take(alice, 2, since=today) == ordered[:2]
+    assert take(staff("bob"), 2, since=today) == ordered[2:]
+
+
+def test_an_entry_knows_when_its_photo_was_sent(seen_photo: Seen) -> None:
+    photo = seen_photo()
+    assert QueueEntry.objects.get(photo=photo).sent_at == photo.created_at
