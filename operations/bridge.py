@@ -60,6 +60,8 @@ class Bridge:
         try:
             if await self._read(receive, body):
                 await self._answer(_environ(scope, body), receive, send)
+                # Requests end in circles that are collected much later, and megabytes would wait with them.
+                body.stream.close()
         except Problem as problem:
             await _refuse(send, problem)
         finally:

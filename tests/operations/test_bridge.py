@@ -80,6 +80,18 @@ def ask(made: Bridge, visitor: Visitor, **changes: Any) -> Any:
     return json.loads(visitor.body) if visitor.sent else None
 
 
+def test_a_body_is_let_go_with_its_request() -> None:
+    seen = []
+
+    def keeping(environ: dict[str, Any], start: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"])  # as circles do, until they are collected
+        return echo(environ, start)
+
+    visitor = Visitor(b"x" * 100)
+    assert ask(bridge(keeping), visitor)["body"] == "x" * 100
+    assert seen[0].closed
+
+
 def test_a_request_arrives_whole() -> None:
     visitor = Visitor(b"one ", b"", b"two")
     seen = ask(
