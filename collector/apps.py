@@ -9,7 +9,7 @@ class CollectorConfig(AppConfig):
     verbose_name = "Collector"
 
     def ready(self) -> None:
-        from . import counts, files, withdrawing  # noqa: F401  (register their jobs and rounds)
+        from . import counts, files, forgetting, withdrawing  # noqa: F401  (register their jobs and rounds)
 
         post_migrate.connect(_grant_roles, sender=self)
 

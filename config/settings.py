@@ -28,6 +28,7 @@ def _secret_key(data_dir: Path) -> str:
 
 # Where everything is kept
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
+FORGETTING_LOG = env.str("FORGETTING_LOG", default=str(DATA_DIR / "forgetting.jsonl"))
 SECRET_KEY = _secret_key(DATA_DIR)
 DEBUG = False
 

@@ -20,6 +20,8 @@ def prepare(*, ask: bool) -> str:
     from .static_collection import collect_if_changed
 
     call_command("migrate", interactive=False, verbosity=0)
+    # Standard output is for the link.
+    call_command("check", tags=["database"], databases=["default"], stdout=StringIO())
     collect_if_changed(lambda: _say("Compressing the static files, which have changed …"))
     link = _first_account_link()
     if link and ask and _ask_for_first_account():
