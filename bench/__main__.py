@@ -14,6 +14,7 @@ BY_NAME_ONLY = {
     "keypoint_map",
     "keypoints",
     "mask_sheet",
+    "review",
     "review_queue",
     "screenshots",
     "smileys",
