@@ -1,7 +1,8 @@
 """The fifteen keypoints of a face: a model proposes them, a human places them, and a human's win."""
 
 import math
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,16 +18,27 @@ from operations.problems import Problem
 from .models import CROP_SIZE, Face, KeypointDoubt, KeypointSet
 
 POINTS = 15
-#: Best first: whoever wants one set of a face takes the first that there is.
-BEST_FIRST = (KeypointSet.Source.HUMAN, KeypointSet.Source.MODEL, KeypointSet.Source.MESH)
+_BEST_FIRST = (KeypointSet.Source.HUMAN, KeypointSet.Source.MODEL, KeypointSet.Source.MESH)
 
 Points = Sequence[Sequence[float]]
 
 
 def keypoints_best(face: Face) -> KeypointSet | None:
     """A human's set of a face, else a model's, else the mesh's. Costs nothing where the sets were prefetched."""
-    sets = {found.source: found for found in face.keypoint_sets.all()}
-    return next((sets[source] for source in BEST_FIRST if source in sets), None)
+    return min(face.keypoint_sets.all(), key=_rank, default=None)
+
+
+def keypoints_best_of(
+    faces: Collection[uuid.UUID], among: Collection[str] = _BEST_FIRST
+) -> dict[uuid.UUID, KeypointSet]:
+    """The same of many faces, by face, taking sets of these sources only. Faces without any are left out."""
+    sets = KeypointSet.objects.filter(face__in=faces, source__in=among)
+    # The best one comes last, and stays.
+    return {found.face_id: found for found in sorted(sets, key=_rank, reverse=True)}
+
+
+def _rank(found: KeypointSet) -> int:
+    return _BEST_FIRST.index(KeypointSet.Source(found.source))
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import OuterRef, Subquery
 
-from labeling.keypoints import BEST_FIRST
+from labeling.keypoints import keypoints_best_of
 from labeling.masking import masks_wanted
 from labeling.models import CROP_SIZE, Face, KeypointSet, MaskedFace
 from operations.problems import Problem
@@ -151,18 +151,15 @@ def _points(items: list[_Item], size: int) -> Any:
     from ml.landmarks import KEYPOINT_NAMES
     from ml.metrics import scaled_points
 
-    best: dict[uuid.UUID, tuple[int, Any, Any]] = {}
+    best: dict[uuid.UUID, KeypointSet] = {}
     faces = [item.face for item in items]
     for start in range(0, len(faces), 500):
-        sets = KeypointSet.objects.filter(face__in=faces[start : start + 500], source__in=_TAUGHT_BY)
-        for face, source, points, visible in sets.values_list("face_id", "source", "points", "visible"):
-            found = (BEST_FIRST.index(source), points, visible)
-            best[face] = min(best.get(face, found), found, key=lambda one: one[0])
+        best |= keypoints_best_of(faces[start : start + 500], among=_TAUGHT_BY)
     rows = np.full((len(items), len(KEYPOINT_NAMES), 2), np.nan, np.float32)
     for row, item in zip(rows, items, strict=True):
         if item.face not in best:
             continue  # withdrawn since: its crop is gone, too, so that all is packed anew
-        _, points, visible = best[item.face]
-        in_crop = scaled_points(Similarity.from_list(item.transform).apply(points), CROP_SIZE, size)
-        row[:] = np.where(np.asarray(visible)[:, None], in_crop, np.nan)
+        found = best[item.face]
+        in_crop = scaled_points(Similarity.from_list(item.transform).apply(found.points), CROP_SIZE, size)
+        row[:] = np.where(np.asarray(found.visible)[:, None], in_crop, np.nan)
     return rows

@@ -7,7 +7,14 @@ import pytest
 
 from collector.models import Photo
 from collector.services import photo_withdraw
-from labeling.keypoints import POINTS, face_proposed, keypoints_best, keypoints_place, keypoints_propose
+from labeling.keypoints import (
+    POINTS,
+    face_proposed,
+    keypoints_best,
+    keypoints_best_of,
+    keypoints_place,
+    keypoints_propose,
+)
 from labeling.models import Face, KeypointDoubt, KeypointSet
 from operations.models import AuditEvent
 from operations.problems import Problem
@@ -73,6 +80,9 @@ def test_a_model_proposes_and_never_touches_a_humans(face: Face, staff: Any) -> 
     assert not KeypointDoubt.objects.exists()
     keypoints_propose(face=face, points=points(90, 60), visible=VISIBLE)
     assert keypoints_best(face) == placed
+    assert keypoints_best_of([face.pk]) == {face.pk: placed}
+    assert keypoints_best_of([face.pk], among=["mesh", "model"])[face.pk].source == "model"
+    assert keypoints_best_of([face.photo_id]) == {}
     assert KeypointSet.objects.get(face=face, source="human").points == placed.points
     assert not KeypointDoubt.objects.exists()
 

@@ -10,8 +10,8 @@ from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef, QuerySet
 
 from collector.models import Photo, Scope
-from labeling.keypoints import BEST_FIRST
-from labeling.models import Face, KeypointSet, MaskedFace
+from labeling.keypoints import keypoints_best_of
+from labeling.models import Face, MaskedFace
 
 from ..models import DatasetItem
 from ..pages import pages
@@ -143,12 +143,8 @@ def _face(facts: list[Any], keypoints: Keypoints | None, masked: list[Masked]) -
 
 
 def _keypoints(faces: list[uuid.UUID]) -> dict[uuid.UUID, Keypoints]:
-    sets = KeypointSet.objects.filter(face__in=faces).values_list("face_id", "source", "points", "visible")
-    best: dict[uuid.UUID, Keypoints] = {}
-    for face, source, points, visible in sets:
-        if face not in best or BEST_FIRST.index(source) < BEST_FIRST.index(best[face].source):
-            best[face] = Keypoints(source, points, visible)
-    return best
+    best = keypoints_best_of(faces)
+    return {face: Keypoints(found.source, found.points, found.visible) for face, found in best.items()}
 
 
 def _masked(faces: list[uuid.UUID]) -> dict[uuid.UUID, list[Masked]]:
