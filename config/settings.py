@@ -49,6 +49,7 @@ ADDRESS_UPLOADS_PER_MINUTE = env.int("ADDRESS_UPLOADS_PER_MINUTE", default=600)
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=300)
 PARTICIPANTS_PER_HOUR = env.int("PARTICIPANTS_PER_HOUR", default=60)
 RECEIPT_TRIES_PER_HOUR = env.int("RECEIPT_TRIES_PER_HOUR", default=20)
+TRIES_PER_MINUTE = env.int("TRIES_PER_MINUTE", default=20)
 COUNT_TARGET = env.int("COUNT_TARGET", default=100)  # people wanted with an accepted photo of each smiley
 
 # Intake
@@ -299,6 +300,7 @@ REST_FRAMEWORK = {
         "participant": f"{PARTICIPANTS_PER_HOUR}/hour",
         "receipt": f"{RECEIPT_TRIES_PER_HOUR}/hour",
         "export": "10/hour",
+        "try": f"{TRIES_PER_MINUTE}/min",
         "staff": "1200/min",
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

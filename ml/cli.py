@@ -1,4 +1,4 @@
-"""The command line of the library: ``python -m ml faces|mask|unmask|train|evaluate|predict|annotate-video``.
+"""The command line of the library: ``python -m ml faces|mask|unmask|try|train|evaluate|predict|annotate-video``.
 
 With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error.
 Exit codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml import training_command, unmask_command, video_command
+from ml import training_command, try_command, unmask_command, video_command
 from ml.artifacts import ArtifactError, read_artifact
 from ml.config import ConfigError
 from ml.data.packed import KEYPOINTS, DataError
@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     unmask = commands.add_parser("unmask", help="let a network imagine faces without their masks")
     unmask_command.add_arguments(unmask)
     unmask.set_defaults(run=unmask_command.run)
+    tried = commands.add_parser("try", help="points, smiley, mask on and mask off, of one picture")
+    try_command.add_arguments(tried)
     annotate = commands.add_parser("annotate-video", help="draw faces, keypoints and smileys into a video")
     video_command.add_arguments(annotate)
     annotate.set_defaults(run=video_command.run)

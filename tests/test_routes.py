@@ -102,6 +102,8 @@ EXPECTED: dict[str, Row] = {
     "POST admin/review/rules/": (302, 302, 302, 403, 302, 302),
     "GET admin/review/hidden/": MANAGERS,
     "POST admin/review/hidden/<uuid:photo_id>/": (302, 302, 302, 403, 302, 302),
+    "GET try/": EVERYBODY,
+    "POST api/v1/try/": (400, 400, 400, 400, 400, 400),  # an empty form; everybody may try
     "GET models/<slug:task>/active.json": EVERYBODY,
     "GET models/<slug:task>/<int:number>/model.tflite": NEVER,  # of the active model alone, and here it is a candidate
     "GET admin/training/models/<int:pk>/confusion.png": MANAGERS,

@@ -3,8 +3,10 @@ from django.urls import path
 from .api import PhotoView
 from .export_api import ExportView
 from .exports import api as exports
+from .try_views import TryView
 
 urlpatterns = [
+    path("try/", TryView.as_view(), name="api-try"),
     path("photos/<uuid:photo_id>/", PhotoView.as_view(), name="api-photo"),
     path("me/export/", ExportView.as_view(), name="api-export"),
     path("datasets/", exports.DatasetsView.as_view(), name="api-datasets"),

@@ -29,12 +29,12 @@ def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
     from labeling.crops import crop_read
     from ml.vote import vote_on_crop
 
-    classifier = _classifier(artifact_fetch(model))
+    asked = classifier(artifact_fetch(model))
     try:
         crop = crop_read(face.crop, CROP_SIZE)
     except FileNotFoundError:
         return None
-    shares = vote_on_crop(classifier, crop).named(classifier.classes)
+    shares = vote_on_crop(asked, crop).named(asked.classes)
     return _store(face, model, {slug: round(share, 5) for slug, share in shares.items()})
 
 
@@ -52,7 +52,7 @@ def keypoints_make(*, face_id: uuid.UUID) -> KeypointSet | None:
         crop = crop_read(face.crop, CROP_SIZE)
     except FileNotFoundError:
         return None
-    (placed,) = _placer(artifact_fetch(model)).predict(crop[None])
+    (placed,) = placer(artifact_fetch(model)).predict(crop[None])
     points = Similarity.from_list(face.transform).inverse().apply(placed)
     # A model says where a point lies, and nothing of whether it can be seen.
     mesh = KeypointSet.objects.filter(face=face, source=KeypointSet.Source.MESH).first()
@@ -101,14 +101,14 @@ def opinion_tell(photo: Photo) -> None:
 
 
 @lru_cache(maxsize=2)
-def _classifier(artifact: Path) -> "SmileyClassifier":
+def classifier(artifact: Path) -> "SmileyClassifier":
     from ml.predict import SmileyClassifier
 
     return SmileyClassifier(artifact)
 
 
 @lru_cache(maxsize=2)
-def _placer(artifact: Path) -> "KeypointModel":
+def placer(artifact: Path) -> "KeypointModel":
     from ml.predict import KeypointModel
 
     return KeypointModel(artifact)

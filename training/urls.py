@@ -1,10 +1,12 @@
 from django.contrib import admin
 from django.urls import path
+from django.views.decorators.gzip import gzip_page
 
-from . import live, views
+from . import live, try_views, views
 from .exports import admin as exports
 
 urlpatterns = [
+    path("try/", gzip_page(try_views.try_page), name="try"),
     path(
         "admin/training/models/<int:pk>/confusion.png",
         admin.site.admin_view(views.confusion_picture),

@@ -6,16 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.data.packed import UNMASK, DataError, PackedData, pack
 from ml.data.splits import SHARES, TEST, VALIDATION, split_people
-from ml.faces.analyse import FaceAnalyser
+from ml.faces.analyse import AnalysedFace, FaceAnalyser
 from ml.masks.styles import draw_style
 from ml.masks.synthesize import DegenerateMeshError, NoRoomError, synthesize
 from ml.pictures import Picture, UnreadablePicture, read_picture
 
 #: Masks are drawn at this size, whatever the network's: fine cloth, then averaged.
 _DRAWN_SIZE = 256
+
+
+def crop_with_mesh(image: Picture, subject: AnalysedFace, size: int) -> tuple[Picture, NDArray[np.float64]]:
+    """A face's crop uint8 [size, size, 3], and its mesh [468, 3] in pixels of that."""
+    mesh, transform = subject.mesh.copy(), subject.transform_for(size)
+    mesh[:, :2] = transform.apply(mesh[:, :2])
+    mesh[:, 2] *= transform.scale
+    return subject.crop(image, size), mesh
 
 
 def masked_pair(
@@ -28,10 +37,7 @@ def masked_pair(
     subject = analyser.analyse(image).subject
     if subject is None:
         return None
-    crop, mesh = subject.crop(image, _DRAWN_SIZE), subject.mesh.copy()
-    transform = subject.transform_for(_DRAWN_SIZE)
-    mesh[:, :2] = transform.apply(mesh[:, :2])
-    mesh[:, 2] *= transform.scale
+    crop, mesh = crop_with_mesh(image, subject, _DRAWN_SIZE)
     pairs = []
     for _ in range(variants):
         try:

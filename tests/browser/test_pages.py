@@ -11,7 +11,7 @@ from .conftest import LAPTOP, PHONE, agree, take_photos
 pytestmark = pytest.mark.stack
 
 SIZES = [PHONE, {"width": 390, "height": 844}, LAPTOP]
-FOR_ALL = ["/", "/consent/", "/privacy/", "/photos/", "/nothing-here/"]
+FOR_ALL = ["/", "/try/", "/consent/", "/privacy/", "/photos/", "/nothing-here/"]
 WIDER_THAN_THE_WINDOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 

@@ -29,6 +29,26 @@ def write_small_model(folder, classes=("bar", "dot", "ring"), size=48):
     return folder
 
 
+def write_small_unmasker(folder, size=32):
+    """It paints what it takes for a mask, which is everything, a little greyer."""
+    import keras
+
+    inputs = keras.Input((size, size, 3), name="image")
+    outputs = keras.layers.Rescaling(0.5, 64, name="greyer")(inputs)
+    info = ArtifactInfo(
+        task="unmask",
+        architecture="greyer",
+        classes=(),
+        input_size=size,
+        channels=3,
+        seed=0,
+        config={},
+        data_hash="",
+    )
+    write_artifact(folder, keras.Model(inputs, outputs), info)
+    return folder
+
+
 def with_nan(artifact, folder):
     """A copy whose serving file answers with NaN, described as if it had been trained so."""
     import keras

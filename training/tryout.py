@@ -1,0 +1,124 @@
+"""Trying the models on a picture that is looked at in this process and kept nowhere."""
+
+import base64
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from collector.intake.receive import clean_picture
+from collector.models import Smiley
+from operations.problems import Problem
+
+from .artifacts import artifact_fetch
+from .models import ModelVersion, Task
+
+if TYPE_CHECKING:
+    from ml.predict import Unmasker
+    from ml.tryout import Trial
+
+#: Pictures that a web process looks at at the same time; its other threads go on answering.
+_AT_ONCE = threading.BoundedSemaphore(2)
+_WAIT_SECONDS = 10
+
+
+def picture_try(*, data: bytes, style: str, seed: int) -> dict[str, Any]:
+    """What the active models make of an uploaded picture: facts, and pictures as data addresses.
+
+    Raises Problem: style_unknown, busy, no_face, and those of an upload.
+    """
+    from ml.masks.styles import STYLES
+
+    if style and style not in STYLES:
+        raise Problem(
+            "style_unknown",
+            _("There is no such mask; there are %(names)s.") % {"names": ", ".join(STYLES)},
+        )
+    picture = clean_picture(data)
+    if not _AT_ONCE.acquire(timeout=_WAIT_SECONDS):
+        raise Problem("busy", _("Many are trying at this moment. Try again in a minute."), status=503)
+    try:
+        return _tried(picture.jpeg, style, seed)
+    finally:
+        _AT_ONCE.release()
+
+
+def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
+    from labeling.analysis import analyser
+    from ml.pictures import read_picture
+    from ml.tryout import try_out
+
+    from .predictions import classifier, placer
+
+    kinds = {
+        Task.SMILEY: ("smiley", classifier),
+        Task.KEYPOINTS: ("keypoints", placer),
+        Task.UNMASK: ("unmasker", _unmasker),
+    }
+    active = {task: model for task in Task if (model := ModelVersion.objects.active(task)) is not None}
+    models: dict[str, Any] = {
+        kinds[task][0]: kinds[task][1](artifact_fetch(model)) for task, model in active.items()
+    }
+    trial = try_out(read_picture(jpeg), analyser(), style=style, seed=seed, **models)
+    if trial is None:
+        raise Problem(
+            "no_face",
+            _("We could not find a face in it. Come closer, into the light, and look at the camera."),
+            status=422,
+        )
+    return _told(trial, {task: model.number for task, model in active.items()})
+
+
+def _told(trial: "Trial", numbers: dict[Task, int]) -> dict[str, Any]:
+    from labeling.crops import crop_encode
+    from ml.tryout import png, with_points
+
+    facts = trial.facts()
+    pictures = {
+        "face": _address(crop_encode(trial.crop), "jpeg"),
+        "points": _address(crop_encode(with_points(trial.crop, trial.keypoints)), "jpeg"),
+    }
+    if trial.masked is not None:
+        pictures["masked"] = _address(crop_encode(trial.masked), "jpeg")
+    if trial.unmasked is not None:
+        pictures["unmasked"] = _address(png(trial.unmasked, invented=True), "png")
+    return {
+        "face": {name: facts[name] for name in ("box", "score", "flags")},
+        "keypoints": facts["keypoints"],
+        "keypoints_by": facts["keypoints_by"],
+        "smiley": _smiley(trial, numbers.get(Task.SMILEY)),
+        "mask": facts["style"],
+        "unmasked_is": _("Invented by a model, not this person.") if "unmasked" in pictures else None,
+        "models": {str(task): number for task, number in numbers.items()},
+        "pictures": pictures,
+    }
+
+
+def _smiley(trial: "Trial", number: int | None) -> dict[str, Any] | None:
+    if trial.voted is None or trial.single is None:
+        return None
+    known = {smiley.slug: smiley for smiley in Smiley.objects.filter(slug__in=trial.voted)}
+    rows = [
+        {
+            "slug": slug,
+            "glyph": known[slug].glyph if slug in known else slug,
+            "title": str(known[slug].title) if slug in known else slug,
+            "share": round(share, 5),
+            "single": round(trial.single[slug], 5),
+        }
+        for slug, share in trial.voted.items()
+    ]
+    return {"model": number, "distribution": rows}
+
+
+def _address(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@lru_cache(maxsize=2)
+def _unmasker(artifact: Path) -> "Unmasker":
+    from ml.predict import Unmasker
+
+    return Unmasker(artifact)
