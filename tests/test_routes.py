@@ -123,6 +123,7 @@ EXPECTED: dict[str, Row] = {
     "POST admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 403, 302, 302),
     "GET api/v1/datasets/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/datasets/<int:number>/since/<int:older>/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 200, 200),
     "POST api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 400, 400),  # an empty body
     "GET api/v1/exports/<uuid:export_id>/": (403, 403, 403, 403, 200, 200),
@@ -277,6 +278,7 @@ def address(route: str, photo: Photo) -> str:
         "slug": photo.smiley.slug,
         "token": first_account_token(),
         "number": "1",
+        "older": "1",
         "export_id": str(export.pk),
         "link": signing.dumps({"export": str(export.pk), "for": "tests"}, salt="training.export"),
         "pk": str(ModelVersion.objects.get().pk),

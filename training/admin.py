@@ -17,6 +17,7 @@ from operations.audit import actor_of
 from operations.models import Job
 from operations.problems import Problem
 
+from .differences import versions_difference
 from .exports import admin as exports_admin
 from .figures import told
 from .judging import REPORT
@@ -40,11 +41,12 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         "people",
         "photos",
         "table",
+        "since",
         "sha256",
         "download",
         "exports",
     )
-    readonly_fields = ("table", "download", "exports")
+    readonly_fields = ("table", "since", "download", "exports")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
         return super().get_queryset(request).filter(draft=False)
@@ -65,6 +67,17 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
             (smiley, *(splits[name] for name in Split.values)) for smiley, splits in version.counts.items()
         ]
         return _table(("smiley", *Split.values), rows)
+
+    @admin.display(description="since the version before")
+    def since(self, version: DatasetVersion) -> str:
+        former = DatasetVersion.objects.frozen().filter(pk__lt=version.pk).order_by("-pk").first()
+        if former is None:
+            return "It is the first."
+        rows = versions_difference(former, version).rows()
+        if not rows:
+            return f"Nothing has changed since version {former}."
+        head = (f"since version {former}", "added", "removed", "called otherwise now", "called so now")
+        return _table(head, rows)
 
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:

@@ -18,6 +18,7 @@ from operations.problems import Problem
 from operations.ranges import range_of, ranged_response
 from operations.staff_api import StaffView
 
+from ..differences import versions_difference
 from ..models import DatasetVersion
 from .models import Export
 from .services import TERMS, export_by_link, export_link, export_request, job_of, state_of
@@ -85,6 +86,25 @@ class DatasetView(StaffView):
     @extend_schema(responses=DatasetSerializer)
     def get(self, request: Request, number: int) -> Response:
         return Response(DatasetSerializer(_version(number)).data)
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    smiley = serializers.SlugField()
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    relabelled_from = serializers.IntegerField(help_text="Called so before, and otherwise now.")
+    relabelled_to = serializers.IntegerField(help_text="Called otherwise before, and so now.")
+
+
+class DatasetDifferenceView(StaffView):
+    permission = "training.view_datasetversion"
+
+    @extend_schema(responses=DifferenceSerializer(many=True))
+    def get(self, request: Request, number: int, older: int) -> Response:
+        """What has changed since an older version, by smiley. What was withdrawn since is in neither."""
+        rows = versions_difference(_version(older), _version(number)).rows()
+        names = tuple(DifferenceSerializer().fields)
+        return Response([dict(zip(names, row, strict=True)) for row in rows])
 
 
 class DatasetExportsView(StaffView):
