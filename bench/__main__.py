@@ -10,6 +10,7 @@ from pathlib import Path
 
 # What a measurement needs data for that not every checkout has, and what takes many minutes, is run by name only.
 BY_NAME_ONLY = {
+    "exports",
     "icons",
     "keypoint_map",
     "keypoints",
