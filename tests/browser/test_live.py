@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ml.artifacts import load_keras
 from ml.faces.crop import align, warp
 from ml.faces.detect import detect
 from ml.predict import SmileyClassifier
@@ -117,16 +118,18 @@ def test_the_active_model_is_public_and_kept_by_browsers(
         assert nobody.get(f"/models/smiley/{active + 1}/model.tflite").status_code == 404
 
 
-def test_browser_and_server_say_the_same_of_the_same_crop(
+def test_browser_server_and_training_say_the_same_of_the_same_hundred_crops(
     visit: Visit, browser: Browser, active: int, artifact: Path, astronaut: np.ndarray
 ) -> None:
     page = visit(browser, "/consent/")
     agree(page)
     classifier = SmileyClassifier(artifact)
     points = detect(astronaut)[0].points
-    crops = [warp(astronaut, align(points + shift, 48), 48) for shift in (0, 5, -8)]
-    crops.append(np.random.default_rng(1).integers(0, 256, (48, 48, 3), dtype=np.uint8))
-    for crop in crops:
+    random = np.random.default_rng(1)
+    crops = [warp(astronaut, align(points + random.normal(0, 4, (6, 2)), 48), 48) for _ in range(60)]
+    crops += list(random.integers(0, 256, (40, 48, 48, 3), dtype=np.uint8))
+    trained = load_keras(artifact).predict(np.stack(crops).astype(np.float32), verbose=0)
+    for crop, expected in zip(crops, trained.tolist(), strict=True):
         rgba = np.concatenate([crop, np.full((48, 48, 1), 255, np.uint8)], axis=2).ravel().tolist()
         given = call(
             page,
@@ -137,8 +140,8 @@ def test_browser_and_server_say_the_same_of_the_same_crop(
             }""",
             rgba,
         )
-        wanted = classifier.predict_one(crop)
-        assert given == pytest.approx(wanted, abs=1e-3)
+        assert given == pytest.approx(classifier.predict_one(crop), abs=1e-3)
+        assert given == pytest.approx(dict(zip(classifier.classes, expected, strict=True)), abs=1e-3)
 
 
 def test_grey_is_weighed_as_on_the_server(visit: Visit, browser: Browser) -> None:

@@ -29,6 +29,27 @@ def write_small_model(folder, classes=("bar", "dot", "ring"), size=48):
     return folder
 
 
+def write_small_placer(folder, size=32):
+    """It puts all points into the middle, whatever it sees."""
+    import keras
+
+    inputs = keras.Input((size, size, 1), name="image")
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(inputs)
+    x = keras.layers.Dense(
+        30,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant((size - 1) / 2),
+        name="points",
+    )(x)
+    outputs = keras.layers.Reshape((15, 2), name="pairs")(x)
+    info = ArtifactInfo(
+        task="keypoints", architecture="middle", classes=(), input_size=size, channels=1, seed=0, config={},
+        data_hash="",
+    )  # fmt: skip
+    write_artifact(folder, keras.Model(inputs, outputs), info)
+    return folder
+
+
 def write_small_unmasker(folder, size=32):
     """It paints what it takes for a mask, which is everything, a little greyer."""
     import keras
