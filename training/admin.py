@@ -19,7 +19,7 @@ from operations.problems import Problem
 
 from .differences import versions_difference
 from .exports import admin as exports_admin
-from .figures import told
+from .figures import headlines, told
 from .judging import REPORT
 from .models import DatasetVersion, ModelVersion, Prediction, Split, Task, TrainingRun
 from .promotion import model_before
@@ -147,7 +147,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 class ModelVersionAdmin(ReadOnlyAdmin):
     change_list_template = "admin/training/modelversion/change_list.html"
     change_form_template = "admin/training/modelversion/change_form.html"
-    list_display = ("__str__", "serving", "figures", "verdict", "promoted_at", "created_at")
+    list_display = ("__str__", "serving", "headline", "reason", "promoted_at", "created_at")
     list_filter = ("task", "state")
     ordering = ("-created_at",)
     readonly_fields = ("serving", "figures", "verdict", "report", "worst", "per_class", "confusion")
@@ -189,6 +189,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="on unseen people")
     def figures(self, model: ModelVersion) -> str:
         return told(model.task, model.metrics)
+
+    @admin.display(description="on unseen people")
+    def headline(self, model: ModelVersion) -> str:
+        return " ".join(next(iter(headlines(model.task, model.metrics)), ()))
+
+    @admin.display(description="by the rule")
+    def reason(self, model: ModelVersion) -> str:
+        return str(model.judgement.get("reason", ""))
 
     @admin.display(description="by the rule")
     def verdict(self, model: ModelVersion) -> str:

@@ -17,6 +17,9 @@ from training.models import DatasetItem, ModelVersion, Prediction
 # Serialised, so that what migrations put into the database is there again after a flush.
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.timeout(3600)]
 
+#: Enough for three plain smileys.
+EPOCHS = 10
+
 
 def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     private_folder: Path, settings: Any, tmp_path: Path
@@ -27,7 +30,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     # Half of the people come: the first model is better than the majority class.
     people_come(36, "smile", "frown")
     later(minutes=11)
-    first = looked()
+    first = looked(EPOCHS)
     assert first is not None
     assert first.model.state == ModelVersion.State.ACTIVE, first.model.judgement
     assert first.model.judgement["against"] == "the majority baseline"
@@ -43,7 +46,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     people_come(36, "smile", "wink")
     assert looked() is None, "they still come in"
     later(minutes=11)
-    second = looked()
+    second = looked(EPOCHS)
     assert second is not None
     assert second.model.state == ModelVersion.State.ACTIVE, second.model.judgement
     assert second.model.judgement["against"] == "model smiley 1"
@@ -55,7 +58,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     photo_withdraw(photo=learned.photo, actor="participant")
     assert looked() is None, "they may take more back at this moment"
     later(minutes=11)
-    third = looked()
+    third = looked(EPOCHS)
     assert third is not None
     assert third.photos == second.photos - 1
     assert third.model.state == ModelVersion.State.ACTIVE, third.model.judgement
@@ -67,7 +70,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     shown = ("smile", "frown", "wink")
     people_come(60, *shown, labelled=("wink", "smile", "frown"))
     later(minutes=11)
-    fourth = looked()
+    fourth = looked(EPOCHS)
     assert fourth is not None
     assert fourth.model.state == ModelVersion.State.CANDIDATE, fourth.model.judgement
     assert ModelVersion.objects.active("smiley") == third.model
