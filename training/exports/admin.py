@@ -24,16 +24,7 @@ from .services import TERMS, export_link, export_remove, export_request, is_read
 @admin.register(Export)
 class ExportAdmin(ReadOnlyAdmin):
     change_form_template = "admin/training/export/change_form.html"
-    list_display = (
-        "__str__",
-        "format",
-        "release",
-        "state",
-        "written",
-        "created_at",
-        "expires_at",
-        "created_by",
-    )
+    list_display = ("__str__", "release", "state", "written", "created_at", "expires_at")
     list_filter = ("release", "format")
     ordering = ("-created_at",)
     actions = ("remove",)
