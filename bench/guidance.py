@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -38,16 +37,10 @@ def main() -> None:
 
     django.setup()  # for the names of the static files
     logging.disable(logging.WARNING)
-    from tests.conftest import LiveSite
+    from tests.conftest import running_site
 
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-bench-"))
-    site = LiveSite(folder)
-    site.start()
-    try:
-        measure(site.url, film(folder))
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with running_site() as site:
+        measure(site.url, film(site.data_dir))
 
 
 def film(folder: Path) -> Path:

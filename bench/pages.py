@@ -8,7 +8,6 @@ runs, and how long it takes from a photo sent to thanks, to a face found.
 import logging
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -51,16 +50,10 @@ def main() -> None:
     django.setup()
     logging.disable(logging.WARNING)
     from bench.guidance import film
-    from tests.conftest import LiveSite
+    from tests.conftest import running_site
 
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-bench-"))
-    site = LiveSite(folder)
-    site.start()
-    try:
-        measure(site.url, film(folder))
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with running_site() as site:
+        measure(site.url, film(site.data_dir))
 
 
 def measure(url: str, camera: Path) -> None:

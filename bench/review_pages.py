@@ -7,9 +7,7 @@ been there already. Between two pages the machine waits until the next is loaded
 import os
 import shutil
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "only-for-measuring")
 os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
@@ -20,17 +18,14 @@ from playwright.sync_api import Page, expect, sync_playwright
 from skimage.data import astronaut
 
 from tests.browser.review_site import SEED
-from tests.conftest import LiveSite
+from tests.conftest import running_site
 
 PAGES, SINGLY = 10, 40
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-bench-"))
-    site = LiveSite(folder)
-    try:
-        site.start()
-        face = folder / "face.jpg"
+    with running_site() as site:
+        face = site.data_dir / "face.jpg"
         Image.fromarray(astronaut()).crop((16, 0, 496, 270)).resize((1280, 720)).save(face, quality=90)
         site.manage("shell", "-v0", "-c", SEED.format(picture=str(face), count=360))
         with sync_playwright() as playwright:
@@ -44,9 +39,6 @@ def main() -> None:
             grid(page)
             singly(page)
             browser.close()
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sign_in(page: Page) -> None:

@@ -9,7 +9,6 @@ import io
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from skimage.data import astronaut
 
 from tests.browser.scenes import astronaut_at
-from tests.conftest import ROOT, LiveSite
+from tests.conftest import ROOT, LiveSite, running_site
 
 SIZES = {"phone": {"width": 360, "height": 800}, "laptop": {"width": 1440, "height": 900}}
 THEMES = ("light", "dark")
@@ -74,17 +73,10 @@ def main() -> None:
     parser.add_argument("--themes", nargs="+", default=list(THEMES), choices=THEMES)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-pictures-"))
-    site = LiveSite(
-        folder, COUNT_TARGET="20", OPERATOR_NAME="Example University", OPERATOR_CONTACT="faces@example.org"
-    )
-    try:
-        site.start()
+    named = {"OPERATOR_NAME": "Example University", "OPERATOR_CONTACT": "faces@example.org"}
+    with running_site(COUNT_TARGET="20", **named) as site:
         for language in chosen.languages:
-            _take_all(site, folder, language, chosen)
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+            _take_all(site, site.data_dir, language, chosen)
 
 
 def _take_all(site: LiveSite, folder: Path, language: str, chosen: argparse.Namespace) -> None:

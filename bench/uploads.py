@@ -9,14 +9,11 @@ as `make up` starts it: 50 volunteers who send a photo every four seconds each, 
 import logging
 import os
 import random
-import shutil
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 CLIENTS = 50
 REQUESTS = 400
@@ -93,13 +90,10 @@ def in_process() -> None:
 
 
 def over_https() -> None:
-    from tests.conftest import LiveSite
+    from tests.conftest import running_site
     from tests.soak.soak_kills import agree
 
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-bench-"))
-    site = LiveSite(folder)
-    site.start()
-    try:
+    with running_site() as site:
         client = site.client()
         token = agree(client)
         pictures = selfies(40)
@@ -116,9 +110,6 @@ def over_https() -> None:
         report("/healthz", lambda number: client.get("/healthz").raise_for_status(), pause=PAUSE_SECONDS)
         report("uploads", upload, pause=0)
         print(f"web processes' resident memory                        {web_megabytes(site):6.0f} MB")
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def report(name: str, request: Callable[[int], object], *, pause: float) -> None:

@@ -25,19 +25,18 @@ def alpha_encode(alpha: Crop) -> bytes:
 
 def crop_read(name: str, size: int) -> Crop:
     """A stored crop as RGB uint8 [size, size, 3], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
-    with default_storage.open(name, "rb") as file:
-        data = np.frombuffer(file.read(), np.uint8)
-    crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-    if crop is None:
-        raise ValueError(f"The stored crop {name} is damaged.")
-    return np.asarray(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return _read(name, size, cv2.IMREAD_COLOR_RGB)
 
 
 def alpha_read(name: str, size: int) -> Crop:
     """A stored alpha as grey uint8 [size, size], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
+    return _read(name, size, cv2.IMREAD_GRAYSCALE)
+
+
+def _read(name: str, size: int, mode: int) -> Crop:
     with default_storage.open(name, "rb") as file:
         data = np.frombuffer(file.read(), np.uint8)
-    alpha = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-    if alpha is None:
-        raise ValueError(f"The stored alpha {name} is damaged.")
-    return np.asarray(cv2.resize(alpha, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    picture = cv2.imdecode(data, mode)
+    if picture is None:
+        raise ValueError(f"The stored picture {name} is damaged.")
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)

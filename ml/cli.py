@@ -8,7 +8,6 @@ interrupted.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,11 +17,12 @@ from ml import training_command, try_command, unmask_command, video_command
 from ml.artifacts import ArtifactError, read_artifact
 from ml.config import ConfigError
 from ml.data.packed import KEYPOINTS, DataError
+from ml.each_picture import each_picture
 from ml.faces.analyse import Analysis, FaceAnalyser
 from ml.faces.assets import MissingModelError
 from ml.landmarks import KEYPOINT_NAMES
 from ml.masks import command as mask_command
-from ml.pictures import UnreadablePicture, read_picture
+from ml.pictures import read_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _faces(options: argparse.Namespace) -> int:
     analyser = FaceAnalyser()
 
-    def look(file: str) -> dict[str, Any]:
+    def look(file: str, name: str) -> dict[str, Any]:
         return describe(analyser.analyse(read_picture(file)))
 
     def lines(row: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _faces(options: argparse.Namespace) -> int:
         ]
         return f"{row['file']}: " + ("; ".join(found) or "no face")
 
-    return _each_picture(options, look, lines)
+    return each_picture(options, look, lines)
 
 
 def describe(analysis: Analysis) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _predict_smiley(options: argparse.Namespace) -> int:
 
     analyser, model = FaceAnalyser(), SmileyClassifier(options.model)
 
-    def look(file: str) -> dict[str, Any]:
+    def look(file: str, name: str) -> dict[str, Any]:
         image = read_picture(file)
         subject = analyser.analyse(image).subject
         if subject is None:
@@ -146,7 +146,7 @@ def _predict_smiley(options: argparse.Namespace) -> int:
         best = list(row["probabilities"].items())[:3]
         return f"{row['file']}: " + ", ".join(f"{name} {share:.0%}" for name, share in best)
 
-    return _each_picture(options, look, lines)
+    return each_picture(options, look, lines)
 
 
 def _predict_points(options: argparse.Namespace) -> int:
@@ -154,7 +154,7 @@ def _predict_points(options: argparse.Namespace) -> int:
 
     analyser, model = FaceAnalyser(), KeypointModel(options.model)
 
-    def look(file: str) -> dict[str, Any]:
+    def look(file: str, name: str) -> dict[str, Any]:
         image = read_picture(file)
         subject = analyser.analyse(image).subject
         if subject is None:
@@ -175,24 +175,7 @@ def _predict_points(options: argparse.Namespace) -> int:
             return f"{row['file']}: no face"
         return f"{row['file']}: " + ", ".join(f"{name} {x:.0f} {y:.0f}" for name, (x, y) in points.items())
 
-    return _each_picture(options, look, lines)
-
-
-def _each_picture(options: argparse.Namespace, look: Any, lines: Any) -> int:
-    """One line a picture; a bad one gets its own and does not stop the others."""
-    failed = False
-    for file in options.pictures:
-        try:
-            row = {"file": file, **look(file)}
-        except UnreadablePicture as error:
-            failed = True
-            if options.json:
-                print(json.dumps({"file": file, "error": str(error)}, ensure_ascii=False), flush=True)
-            else:
-                _say(str(error))
-            continue
-        print(json.dumps(row, ensure_ascii=False) if options.json else lines(row), flush=True)
-    return 1 if failed else 0
+    return each_picture(options, look, lines)
 
 
 def _say(message: str) -> None:

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ml.each_picture import NotDone, each_picture
 from ml.faces.analyse import FaceAnalyser
 from ml.masks.styles import STYLES
-from ml.pictures import UnreadablePicture, read_picture
+from ml.pictures import read_picture
 from ml.predict import KeypointModel, SmileyClassifier, Unmasker
 from ml.tryout import png, try_out, with_points
 
@@ -44,32 +44,25 @@ def run(options: argparse.Namespace) -> int:
         )
         if place
     }
-    analyser, failed = FaceAnalyser(), False
-    for file in options.pictures:
-        try:
-            row = _try(file, options, analyser, models)
-        except UnreadablePicture as error:
-            row = {"file": file, "error": str(error)}
-        failed |= "error" in row
-        if options.json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-        elif "error" in row:
-            print(f"{file}: {row['error']}", file=sys.stderr, flush=True)
-        else:
-            said = list((row["vote"] or {}).items())[:3]
-            told = ", ".join(f"{name} {share:.0%}" for name, share in said) or "no smiley model"
-            print(
-                f"{file}: {told}; {', '.join(row['files']) or 'name --out to see the pictures'}", flush=True
-            )
-    return 1 if failed else 0
+    analyser = FaceAnalyser()
+
+    def look(file: str, name: str) -> dict[str, Any]:
+        return _try(file, name, options, analyser, models)
+
+    def line(row: Mapping[str, Any]) -> str:
+        said = list((row["vote"] or {}).items())[:3]
+        told = ", ".join(f"{name} {share:.0%}" for name, share in said) or "no smiley model"
+        return f"{row['file']}: {told}; {', '.join(row['files']) or 'name --out to see the pictures'}"
+
+    return each_picture(options, look, line)
 
 
 def _try(
-    file: str, options: argparse.Namespace, analyser: FaceAnalyser, models: dict[str, Any]
+    file: str, name: str, options: argparse.Namespace, analyser: FaceAnalyser, models: dict[str, Any]
 ) -> dict[str, Any]:
     trial = try_out(read_picture(file), analyser, style=options.style, seed=options.seed, **models)
     if trial is None:
-        return {"file": file, "error": "There is no face in this picture."}
+        raise NotDone("There is no face in this picture.")
     files = []
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -78,9 +71,9 @@ def _try(
             "masked": trial.masked,
             "unmasked": trial.unmasked,
         }
-        for name, picture in pictures.items():
+        for kind, picture in pictures.items():
             if picture is not None:
-                place = options.out / f"{Path(file).stem}.{name}.png"
-                place.write_bytes(png(picture, invented=name == "unmasked"))
+                place = options.out / f"{name}.{kind}.png"
+                place.write_bytes(png(picture, invented=kind == "unmasked"))
                 files.append(str(place))
-    return {"file": file, **trial.facts(), "files": files}
+    return {**trial.facts(), "files": files}

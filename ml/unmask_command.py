@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ml.each_picture import NotDone, each_picture
 from ml.faces.analyse import AnalysedFace, FaceAnalyser
-from ml.pictures import Picture, UnreadablePicture, read_picture
+from ml.pictures import Picture, read_picture
 from ml.predict import Unmasked, Unmasker
 
 #: Stands in the file, because what is in the picture is nobody's face.
@@ -37,33 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Unmask each picture's subject; 0 if all were done, 1 if some could not be."""
     model, analyser = Unmasker(arguments.model), FaceAnalyser()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    failed = False
-    for file in arguments.pictures:
-        try:
-            row = _unmask(file, arguments.out, model, analyser)
-        except UnreadablePicture as error:
-            row = {"file": file, "error": str(error)}
-        failed |= "error" in row
-        if arguments.json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-        elif "error" in row:
-            print(f"{file}: {row['error']}", file=sys.stderr, flush=True)
-        else:
-            print(f"{file} → {row['unmasked']}", flush=True)
-    return 1 if failed else 0
+
+    def look(file: str, name: str) -> dict[str, Any]:
+        return _unmask(file, arguments.out / f"{name}.unmasked.png", model, analyser)
+
+    return each_picture(arguments, look, lambda row: f"{row['file']} → {row['unmasked']}")
 
 
-def _unmask(file: str, out: Path, model: Unmasker, analyser: FaceAnalyser) -> dict[str, Any]:
+def _unmask(file: str, place: Path, model: Unmasker, analyser: FaceAnalyser) -> dict[str, Any]:
     image = read_picture(file)
     subject = analyser.analyse(image).subject
     if subject is None:
-        return {"file": file, "error": "There is no face in this picture."}
+        raise NotDone("There is no face in this picture.")
     (answer,) = model.predict(subject.crop(image, model.input_size)[None])
-    place = out / f"{Path(file).stem}.unmasked.png"
     facts = PngInfo()
     facts.add_text("Comment", INVENTED)
     Image.fromarray(put_back(image, subject, answer)).save(place, pnginfo=facts)
-    return {"file": file, "unmasked": str(place), "invented": True}
+    return {"unmasked": str(place), "invented": True}
 
 
 def put_back(image: Picture, subject: AnalysedFace, answer: Unmasked) -> Picture:

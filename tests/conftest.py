@@ -250,11 +250,20 @@ class LiveSite:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
 
 
+@contextmanager
+def running_site(**environment: str) -> Iterator[LiveSite]:
+    """The whole site in a new folder, both gone afterwards; also for what measures it."""
+    folder = Path(tempfile.mkdtemp(prefix="smielfy-live-"))
+    site = LiveSite(folder, **environment)
+    try:
+        site.start()
+        yield site
+    finally:
+        site.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def live_site() -> Iterator[LiveSite]:
-    folder = Path(tempfile.mkdtemp(prefix="smielfy-live-"))
-    site = LiveSite(folder)
-    site.start()
-    yield site
-    site.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_site() as site:
+        yield site

@@ -1,6 +1,7 @@
 """A collection that grows by people whose faces are plain to tell apart, and the loop that trains on it for real."""
 
 import uuid
+from pathlib import Path
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -12,8 +13,8 @@ from labeling.services import label_import
 from operations.jobs import running
 from operations.models import Job
 from tests.conftest import jpeg
-from tests.training.clock import beat
-from training.models import TrainingRun
+from tests.training.clock import beat, later
+from training.models import ModelVersion, Prediction, TrainingRun
 
 #: Where a crop is bright: what a network can tell apart in an epoch or two.
 BRIGHT = {
@@ -78,3 +79,20 @@ def looked(epochs: int = 2) -> TrainingRun | None:
     job.refresh_from_db()
     assert (run.state, job.state) == (TrainingRun.State.DONE, Job.State.DONE), run.error or job.error
     return run
+
+
+def first_round(data_dir: Path, epochs: int = 2) -> TrainingRun:
+    """36 people come, and the first model that beats the majority class serves by itself."""
+    people_come(36, "smile", "frown")
+    later(minutes=11)
+    first = looked(epochs)
+    assert first is not None
+    assert first.model.state == ModelVersion.State.ACTIVE, first.model.judgement
+    assert first.model.judgement["against"] == "the majority baseline"
+    assert first.metrics["people"] >= 5
+    assert not list((data_dir / "runs").glob("*")), "packed crops outlive their run"
+    page = default_storage.open(f"{first.model.artifact}/report.html").read()
+    assert b"reliability" in page
+    running.run(str(Job.objects.get(kind="training.repredict").pk))
+    assert Prediction.objects.filter(model=first.model).count() == 72
+    return first

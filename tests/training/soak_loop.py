@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
 
 from collector.services import photo_withdraw
-from operations.jobs import running
-from operations.models import Job
 from tests.training.clock import later
-from tests.training.growing import looked, people_come
-from training.models import DatasetItem, ModelVersion, Prediction
+from tests.training.growing import first_round, looked, people_come
+from training.models import DatasetItem, ModelVersion
 
 # Serialised, so that what migrations put into the database is there again after a flush.
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.timeout(3600)]
@@ -27,19 +24,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     settings.DATA_DIR = tmp_path
     settings.TRAINING_TASKS, settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = ["smiley"], 0, 60
 
-    # Half of the people come: the first model is better than the majority class.
-    people_come(36, "smile", "frown")
-    later(minutes=11)
-    first = looked(EPOCHS)
-    assert first is not None
-    assert first.model.state == ModelVersion.State.ACTIVE, first.model.judgement
-    assert first.model.judgement["against"] == "the majority baseline"
-    assert first.metrics["people"] >= 5
-    assert not list((tmp_path / "runs").glob("*")), "packed crops outlive their run"
-    page = default_storage.open(f"{first.model.artifact}/report.html").read()
-    assert b"reliability" in page
-    running.run(str(Job.objects.get(kind="training.repredict").pk))
-    assert Prediction.objects.filter(model=first.model).count() == 72
+    first_round(tmp_path, EPOCHS)
     assert looked() is None, "nothing has come in since"
 
     # The others come, with a smiley that it does not know: the next one is better beyond noise.

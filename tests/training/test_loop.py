@@ -4,14 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from operations.jobs import running
 from operations.models import Job
-from tests.training.clock import later
-from tests.training.growing import looked, people_come
-from training.models import ModelVersion, Prediction, TrainingRun
+from tests.training.growing import first_round, people_come
+from training.models import TrainingRun
 
 # Serialised, so that what migrations put into the database is there again after a flush.
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -23,19 +20,7 @@ def test_first_model_that_beats_the_majority_serves_by_itself(
     settings.DATA_DIR = tmp_path
     settings.TRAINING_TASKS, settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = ["smiley"], 0, 60
 
-    # Half of the people come: the first model is better than the majority class.
-    people_come(36, "smile", "frown")
-    later(minutes=11)
-    first = looked()
-    assert first is not None
-    assert first.model.state == ModelVersion.State.ACTIVE, first.model.judgement
-    assert first.model.judgement["against"] == "the majority baseline"
-    assert first.metrics["people"] >= 5
-    assert not list((tmp_path / "runs").glob("*")), "packed crops outlive their run"
-    page = default_storage.open(f"{first.model.artifact}/report.html").read()
-    assert b"reliability" in page
-    running.run(str(Job.objects.get(kind="training.repredict").pk))
-    assert Prediction.objects.filter(model=first.model).count() == 72
+    first_round(tmp_path)
 
 
 def test_a_training_that_cannot_succeed_says_why_and_is_not_tried_again(private_folder: Path) -> None:
