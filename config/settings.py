@@ -80,6 +80,7 @@ TRAINING_HOURS = env.int("TRAINING_HOURS", default=24)  # 0: not by the clock
 TRAINING_DECISIONS = env.int("TRAINING_DECISIONS", default=200)  # 0: not by what comes in
 TRAINING_PAUSE_MINUTES = env.int("TRAINING_PAUSE_MINUTES", default=10)
 TRAINING_SECONDS = env.int("TRAINING_SECONDS", default=3600)
+TRAINING_RANDOM_SPLIT = env.bool("TRAINING_RANDOM_SPLIT", default=True)
 STALE_MODEL_DAYS = env.int("STALE_MODEL_DAYS", default=7)
 MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)

@@ -57,6 +57,56 @@ def dots_svg(
     return _svg(parts, _WIDTH, height, title)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A curve; the loud one is drawn in the accent."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    loud: bool = False
+
+
+def lines_svg(lines: Sequence[Line], *, title: str, form: str = ".3f", height: int = 220) -> SafeString:
+    """Curves over one axis; each says its name and where it ends. Those without a point are left out."""
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return mark_safe("")
+    every = [point for line in lines for point in line.points]
+    left, top, width = 70, 12, _WIDTH - _RIGHT - 40
+    floor = height - 30
+    low, high = min(y for _, y in every), max(y for _, y in every)
+    last = max(x for x, _ in every) or 1.0
+    span = (high - low) or 1.0
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return left + (width - left) * x / last, floor - (floor - top) * (y - low) / span
+
+    parts = []
+    for value in (low, high):
+        _, y = place(0, value)
+        parts.append(f'<line class="rule" x1="{left}" x2="{width}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(_text(left - 8, y + 4, format(value, form), "quiet", "end"))
+    parts.append(_text(left, height - 8, "0 s", "quiet", "start"))
+    parts.append(_text(width, height - 8, f"{last:.0f} s", "quiet", "end"))
+    said = _apart([place(*line.points[-1])[1] for line in lines])
+    for line, beside in zip(lines, said, strict=True):
+        drawn = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in line.points)
+        css_class = "curve mark" if line.loud else "curve"
+        parts.append(f'<polyline class="{css_class}" points="{drawn}"/>')
+        x, _ = place(*line.points[-1])
+        parts.append(_text(x + 8, beside + 4, line.label, "figure" if line.loud else "quiet", "start"))
+    return _svg(parts, _WIDTH, height, title)
+
+
+def _apart(places: Sequence[float], *, least: float = 15) -> list[float]:
+    """The same heights, moved down where two words would lie on each other."""
+    moved = dict.fromkeys(range(len(places)), 0.0)
+    free = -least
+    for index in sorted(moved, key=lambda index: places[index]):
+        moved[index] = free = max(places[index], free + least)
+    return list(moved.values())
+
+
 def columns_svg(values: Sequence[tuple[str, int]], *, title: str, height: int = 150) -> SafeString:
     """A column a value; the highest, the first and the last say what they are."""
     if not values:

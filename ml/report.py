@@ -64,6 +64,8 @@ def write_report(
         '<p class="quiet">Intervals hold 95 % of 2,000 draws of people with replacement: pictures of one person are '
         "not independent.</p>"
     )
+    if at_random is not None:
+        parts.append(_flattery(info.training, at_random))
     if "per_class" in result:
         parts += ["<h2>Each smiley</h2>", _classes(result["per_class"])]
         title = f"{result['accuracy']:.0%} right"
@@ -119,6 +121,20 @@ def _figures(result: Mapping[str, Any], at_random: Mapping[str, Any] | None) -> 
         sure = f"{_number(between[0])} to {_number(between[1])}" if between else ""
         rows.append(f"<tr><td>{title}</td>{first}<td>{sure}</td>{''.join(others)}</tr>")
     return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
+
+
+def _flattery(training: Mapping[str, Any], at_random: Mapping[str, Any]) -> str:
+    seconds = at_random.get("seconds")
+    taken = (
+        f"{seconds:.0f} s of training, this one {training.get('seconds', 0):.0f} s"
+        if seconds
+        else "trained apart"
+    )
+    return (
+        '<p class="quiet">People not kept apart: another network of the same kind, for comparison alone, which was '
+        f"tested on people whose other pictures it had learnt from ({taken}). What it does better is not skill but "
+        "acquaintance; new people meet this model as the first column says.</p>"
+    )
 
 
 def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> str:

@@ -146,8 +146,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.random_split:
         from ml.data.packed import divided_by_picture
 
-        divided = divided_by_picture(data, seed=read_artifact(options.random_split).seed)
-        result["random_split"] = examine(options.random_split, divided).result
+        apart = read_artifact(options.random_split)
+        found = examine(options.random_split, divided_by_picture(data, seed=apart.seed)).result
+        result["random_split"] = {**found, "seconds": apart.training.get("seconds")}
     if options.compare is not None:
         from ml.compare import compare, compare_with_baseline
 

@@ -111,8 +111,7 @@ def try_out(
         masked = None
     unmasked = None
     if unmasker is not None and masked is not None:
-        (answer,) = unmasker.predict(masked[None])
-        unmasked = marked(_composed(masked, answer))
+        unmasked = unmask(unmasker, masked)
     return Trial(
         face=subject,
         crop=crop,
@@ -126,6 +125,12 @@ def try_out(
         style=wanted.name,
         unmasked=unmasked,
     )
+
+
+def unmask(unmasker: Unmasker, masked: Picture) -> Picture:
+    """A masked crop as a network imagines it without the mask, with a strip that says so."""
+    (answer,) = unmasker.predict(masked[None])
+    return marked(_composed(masked, answer))
 
 
 def with_points(crop: Picture, points: Points) -> Picture:

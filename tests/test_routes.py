@@ -115,6 +115,9 @@ EXPECTED: dict[str, Row] = {
         404,
         404,
     ),  # none was written for this one
+    "GET admin/training/models/<int:pk>/unmasked/<uuid:masked_id>.png": (302, 302, 302, 403, 404, 404),
+    "GET admin/training/runs/<uuid:run_id>/retry/": (302, 302, 302, 405, 405, 405),
+    "POST admin/training/runs/<uuid:run_id>/retry/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/models/<int:pk>/serve/": (302, 302, 302, 405, 405, 405),
     "POST admin/training/models/<int:pk>/serve/": (302, 302, 302, 403, 302, 302),
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
@@ -281,6 +284,7 @@ def address(route: str, photo: Photo) -> str:
         "older": "1",
         "export_id": str(export.pk),
         "link": signing.dumps({"export": str(export.pk), "for": "tests"}, salt="training.export"),
+        "run_id": str(TrainingRun.objects.get().pk),
         "pk": str(ModelVersion.objects.get().pk),
         "content_type_id": "1",
         "id": str(User.objects.first().pk),

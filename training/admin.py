@@ -23,7 +23,9 @@ from .figures import headlines, told
 from .judging import REPORT
 from .models import DatasetVersion, ModelVersion, Prediction, Split, Task, TrainingRun
 from .promotion import model_before
+from .run_pages import curves_svg, table, trainings_table
 from .runs import run_request
+from .strips import strips_html
 
 __all__ = ["exports_admin"]  # so that the admin of exports is registered, too
 
@@ -66,7 +68,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         rows = [
             (smiley, *(splits[name] for name in Split.values)) for smiley, splits in version.counts.items()
         ]
-        return _table(("smiley", *Split.values), rows)
+        return table(("smiley", *Split.values), rows)
 
     @admin.display(description="since the version before")
     def since(self, version: DatasetVersion) -> str:
@@ -77,7 +79,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         if not rows:
             return f"Nothing has changed since version {former}."
         head = (f"since version {former}", "added", "removed", "called otherwise now", "called so now")
-        return _table(head, rows)
+        return table(head, rows)
 
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:
@@ -94,18 +96,44 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "epochs_done", "figures", "created_at", "finished_at", "created_by")
+    change_form_template = "admin/training/trainingrun/change_form.html"
+    list_display = ("__str__", "state", "figures", "created_at", "finished_at", "created_by")
     list_filter = ("task", "architecture", "state")
     list_select_related = ("version",)
     ordering = ("-created_at",)
-    asked = ("version", "architecture", "epochs", "max_seconds", "seed", "promotes")
+    asked = (
+        "version",
+        "architecture",
+        "epochs",
+        "max_seconds",
+        "seed",
+        "promotes",
+        "warm_start",
+        "random_split",
+    )
+    readonly_fields = ("trainings", "curves", "figures", "apart", "log")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("training.add_trainingrun")
 
     def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
-        outcome = ("state", "epochs_done", "figures", "started_at", "finished_at", "error")
+        failed = ("log",) if obj and obj.error else ()
+        outcome = ("state", *failed, "figures", "apart", "trainings", "curves", "started_at", "finished_at")
         return ("task", *self.asked, *outcome) if obj else self.asked
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        jobs = Job.objects.filter(kind="training.train", subject=object_id or "").order_by("-created_at")
+        known = {"job": jobs.first() if object_id else None}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **known})
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
@@ -134,13 +162,25 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         else:
             obj.pk = run.pk
 
-    @admin.display(description="epochs")
-    def epochs_done(self, run: TrainingRun) -> str:
-        return f"{len(run.history)} of {run.epochs}"
-
     @admin.display(description="on unseen people")
     def figures(self, run: TrainingRun) -> str:
         return told(run.task, run.metrics)
+
+    @admin.display(description="people not kept apart")
+    def apart(self, run: TrainingRun) -> str:
+        return told(run.task, run.metrics.get("random_split") or {}) or "not measured"
+
+    @admin.display(description="trainings")
+    def trainings(self, run: TrainingRun) -> str:
+        return trainings_table(run)
+
+    @admin.display(description="curves")
+    def curves(self, run: TrainingRun) -> str:
+        return curves_svg(run)
+
+    @admin.display(description="why it stopped")
+    def log(self, run: TrainingRun) -> str:
+        return format_html('<pre class="log">{}</pre>', run.error)
 
 
 @admin.register(ModelVersion)
@@ -150,20 +190,31 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "serving", "headline", "reason", "promoted_at", "created_at")
     list_filter = ("task", "state")
     ordering = ("-created_at",)
-    readonly_fields = ("serving", "figures", "verdict", "report", "worst", "per_class", "confusion")
+    readonly_fields = (
+        "serving",
+        "figures",
+        "apart",
+        "verdict",
+        "report",
+        "strips",
+        "worst",
+        "per_class",
+        "confusion",
+    )
 
     def get_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> tuple[str, ...]:
-        of_smileys = ("per_class", "confusion") if obj and obj.task == Task.SMILEY else ()
+        own = {Task.SMILEY.value: ("per_class", "confusion"), Task.UNMASK.value: ("strips",)}
         return (
             "task",
             "number",
             "serving",
             "verdict",
             "figures",
+            "apart",
             "report",
             "run",
             "created_at",
-            *of_smileys,
+            *(own.get(obj.task, ()) if obj else ()),
             "worst",
         )
 
@@ -189,6 +240,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="on unseen people")
     def figures(self, model: ModelVersion) -> str:
         return told(model.task, model.metrics)
+
+    @admin.display(description="people not kept apart")
+    def apart(self, model: ModelVersion) -> str:
+        return told(model.task, model.metrics.get("random_split") or {}) or "not measured"
+
+    @admin.display(description="before and after")
+    def strips(self, model: ModelVersion) -> str:
+        return strips_html(model)
 
     @admin.display(description="on unseen people")
     def headline(self, model: ModelVersion) -> str:
@@ -246,7 +305,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             (smiley, *(f"{figures[name]:.3f}" for name in names), figures["support"])
             for smiley, figures in model.metrics["per_class"].items()
         ]
-        return _table(("smiley", *names, "photos"), rows)
+        return table(("smiley", *names, "photos"), rows)
 
     @admin.display(description="confusion matrix")
     def confusion(self, model: ModelVersion) -> str:
@@ -260,14 +319,3 @@ class PredictionAdmin(LongListAdmin):
     list_filter = ("model", "smiley")
     list_select_related = ("model", "smiley", "face")
     ordering = ("-pk",)
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    body = format_html_join(
-        "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows)
-    )
-    return format_html(
-        '<table class="figures"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
-        format_html_join("", "<th>{}</th>", ((name,) for name in head)),
-        body,
-    )

@@ -90,7 +90,7 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
         unique_fields=["photo_id"],
         update_fields=["dataset_versions"],
     )
-    learned = ModelVersion.objects.filter(run__version__in=touched, stale_since=None)
+    learned = ModelVersion.objects.filter(pk__in=_learned_from(touched), stale_since=None)
     locked = learned.select_for_update(of=("self",)).order_by("pk")
     ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(
         stale_since=timezone.now(), pinned=False
@@ -98,6 +98,17 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     for number in touched:
         job_enqueue(name="training.revise_dataset", subject=str(number))
     versions_shrunk.send(sender=DatasetVersion, numbers=touched)
+
+
+def _learned_from(numbers: list[int]) -> set[int]:
+    """The models that learned from these versions, and those that went on from one of them, and so on."""
+    found = set(ModelVersion.objects.filter(run__version__in=numbers).values_list("pk", flat=True))
+    newest = found
+    while newest:
+        heirs = ModelVersion.objects.filter(run__started_from__in=newest).exclude(pk__in=found)
+        newest = set(heirs.values_list("pk", flat=True))
+        found |= newest
+    return found
 
 
 def dataset_revise(*, number: int) -> DatasetVersion:

@@ -22,7 +22,8 @@ from .packing import dataset_pack
 from .promotion import model_promote_by_rule
 from .run_folders import folder_open, folder_remove, folders_tidy
 from .runs import UNFINISHED, model_register
-from .supervise import TrainingFailed, ml_command
+from .supervise import TrainingFailed
+from .trials import trials_plan, trials_stale, trials_train
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +74,11 @@ def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
     judged = None
     while judged is None:
         left = run.version.items.count()
-        if run.photos != left:
+        plan: dict[str, Any] = {}
+        if run.photos != left or not run.trials or trials_stale(run):
             # Neither checkpoints nor a finished model may know what was withdrawn since.
             shutil.rmtree(folder / "artifact", ignore_errors=True)
+            plan = {"trials": trials_plan(run), "started_from": None, "history": []}
         with job.fenced():
             TrainingRun.objects.filter(pk=run.pk).update(
                 state=TrainingRun.State.RUNNING,
@@ -83,14 +86,15 @@ def _execute(run: TrainingRun, folder: Path, job: RunningJob) -> None:
                 finished_at=None,
                 error="",
                 photos=left,
+                **plan,
             )
         run.refresh_from_db()
         try:
             judged = _train_and_judge(run, folder, job)
         except ItemsWithdrawn:
             logger.info("A training begins anew without what was withdrawn", extra={"run": str(run.pk)})
-    metrics, judgement = judged
-    model_register(run=run, artifact=folder / "artifact", metrics=metrics, judgement=judgement, job=job)
+    artifact, metrics, judgement = judged
+    model_register(run=run, artifact=artifact, metrics=metrics, judgement=judgement, job=job)
 
 
 def _leave(run: TrainingRun, job: RunningJob, state: str, error: str) -> None:
@@ -99,41 +103,30 @@ def _leave(run: TrainingRun, job: RunningJob, state: str, error: str) -> None:
         TrainingRun.objects.filter(pk=run.pk).update(state=state, error=error, finished_at=ended)
 
 
-def _train_and_judge(run: TrainingRun, folder: Path, job: RunningJob) -> Judged:
-    pack, artifact, log = folder / "pack", folder / "artifact", folder / "log.txt"
+def _train_and_judge(run: TrainingRun, folder: Path, job: RunningJob) -> tuple[Path, *Judged]:
+    """The artifact that is kept, its metrics, and the judgement."""
+    pack, log = folder / "pack", folder / "log.txt"
 
     def watch() -> None:
         job.heartbeat()
-        if run.version.items.count() != run.photos:
+        if run.version.items.count() != run.photos or trials_stale(run):
             raise ItemsWithdrawn
 
-    def on_epoch(record: dict[str, Any]) -> None:
-        if record.get("event") != "epoch":
-            return
-        earlier = [past for past in run.history if past["epoch"] < record["epoch"]]
-        run.history = [*earlier, {key: value for key, value in record.items() if key != "event"}]
-        with job.fenced():
-            TrainingRun.objects.filter(pk=run.pk).update(history=run.history)
-        job.progress(record["epoch"], run.epochs, f"epoch {record['epoch']} of {run.epochs}")
-
-    train = [
-        "train",
-        run.task,
-        "--data",
-        str(pack),
-        "--architecture",
-        run.architecture,
-        "--out",
-        str(artifact),
-    ]
-    train += ["--epochs", str(run.epochs), "--max-seconds", str(run.max_seconds), "--seed", str(run.seed)]
     try:
         # Packed anew in each attempt: what was withdrawn since an interrupted one must not come back.
         job.progress(0, run.epochs, "packing")
         _pack(run, pack, watch)
-        ml_command([*train, "--json"], log=log, on_record=on_epoch, watch=watch)
+        trained = trials_train(run, job, pack=pack, folder=folder / "artifact", log=log, watch=watch)
         job.progress(run.epochs, run.epochs, "evaluating on people it never saw")
-        return model_examine(task=run.task, artifact=artifact, pack=pack, log=log, watch=watch)
+        judged = model_examine(
+            task=run.task,
+            artifact=trained.kept,
+            at_random=trained.by_picture,
+            pack=pack,
+            log=log,
+            watch=watch,
+        )
+        return trained.kept, *judged
     finally:
         shutil.rmtree(pack, ignore_errors=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 from ml.artifacts import ArtifactError
 
 from .artifacts import artifact_check, artifact_fetch
+from .figures import FIGURES
 from .models import ModelVersion, Task
 from .promotion import judge
 from .supervise import ml_command
@@ -17,10 +18,17 @@ Judged = tuple[dict[str, Any], dict[str, Any]]
 
 
 def model_examine(
-    *, task: str, artifact: Path, pack: Path, log: Path, watch: Callable[[], None] = lambda: None
+    *,
+    task: str,
+    artifact: Path,
+    pack: Path,
+    log: Path,
+    at_random: Path | None = None,
+    watch: Callable[[], None] = lambda: None,
 ) -> Judged:
     """Measure a model on the test people of a packed data set, beside the active one; returns its metrics and the
-    judgement. The report that is left in its artifact shows no face: it would outlive a withdrawal.
+    judgement. The report that is left in its artifact shows no face: it would outlive a withdrawal. `at_random`: a
+    model of which people were not kept apart, to show how much that flatters.
 
     Raises TrainingFailed, also when the model answers with what is no number.
     """
@@ -28,6 +36,8 @@ def model_examine(
     evaluate += ["--report", str(artifact / REPORT)]
     if task == Task.SMILEY:
         evaluate += ["--vote", "--confusion-matrix", str(artifact / "confusion.png")]
+    if at_random is not None:
+        evaluate += ["--random-split", str(at_random)]
     active, unusable = ModelVersion.objects.active(task), ""
     if active is None:
         evaluate += ["--compare"]
@@ -41,5 +51,9 @@ def model_examine(
             evaluate += ["--compare", str(former)]
     results: list[dict[str, Any]] = []
     ml_command(evaluate, log=log, on_record=results.append, watch=watch)
-    judgement = judge(task, results[-1].get("comparison"), active)
-    return results[-1], {**judgement, "reason": unusable or judgement["reason"]}
+    metrics = results[-1]
+    if "random_split" in metrics:
+        told = {figure.name for figure in FIGURES[Task(task)]} | {"intervals", "samples", "seconds"}
+        metrics["random_split"] = {name: metrics["random_split"].get(name) for name in told}
+    judgement = judge(task, metrics.get("comparison"), active)
+    return metrics, {**judgement, "reason": unusable or judgement["reason"]}

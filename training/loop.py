@@ -70,6 +70,8 @@ def loop_train(*, job: RunningJob) -> TrainingRun | None:
             max_seconds=settings.TRAINING_SECONDS,
             actor=ACTOR,
             promotes=True,
+            warm_start=True,
+            random_split=settings.TRAINING_RANDOM_SPLIT,
         )
     job.progress(1, 1, f"asked for {run}")
     return run

@@ -118,8 +118,27 @@ class TrainingRun(models.Model):
         default=False,
         help_text="Its model serves at once when it is better than the active one beyond noise.",
     )
+    warm_start = models.BooleanField(
+        "go on from the active model, too",
+        default=False,
+        help_text="What is better on the validation people is kept. A stale model is never gone on from.",
+    )
+    random_split = models.BooleanField(
+        "divide pictures at random, too",
+        default=False,
+        help_text="To show beside the figures how much better a model seems that is tested on people it has seen.",
+    )
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
-    history = models.JSONField(default=list, help_text="One record an epoch.")
+    trials = models.JSONField(default=list, help_text="The trainings that share its seconds, see `trials`.")
+    started_from = models.ForeignKey(
+        "ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="followers",
+        help_text="The model that the one that was kept went on from: it knows what that one has learned.",
+    )
+    history = models.JSONField(default=list, help_text="One record an epoch of each training.")
     metrics = models.JSONField(default=dict, help_text="On people the model never saw.")
     error = models.TextField(blank=True)
     created_by = models.CharField(max_length=160)

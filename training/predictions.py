@@ -17,7 +17,7 @@ from .artifacts import artifact_fetch
 from .models import ModelVersion, Prediction, Task
 
 if TYPE_CHECKING:
-    from ml.predict import KeypointModel, SmileyClassifier
+    from ml.predict import KeypointModel, SmileyClassifier, Unmasker
 
 
 def prediction_make(*, face_id: uuid.UUID) -> Prediction | None:
@@ -112,3 +112,10 @@ def placer(artifact: Path) -> "KeypointModel":
     from ml.predict import KeypointModel
 
     return KeypointModel(artifact)
+
+
+@lru_cache(maxsize=2)
+def unmasker(artifact: Path) -> "Unmasker":
+    from ml.predict import Unmasker
+
+    return Unmasker(artifact)

@@ -1,7 +1,7 @@
 """Where a training works: a folder for each attempt at a run, so that no two ever write in the same place.
 
     DATA_DIR/runs/RUN.ATTEMPT/pack       the pixels, for as long as the attempt lasts
-    DATA_DIR/runs/RUN.ATTEMPT/artifact   checkpoints, and in the end the model
+    DATA_DIR/runs/RUN.ATTEMPT/artifact   a folder for each of its trainings: checkpoints, and in the end the model
     DATA_DIR/runs/RUN.ATTEMPT/log.txt
 
 An attempt is known by its job's lease token. A worker that was given up for dead may still be writing: it does so

@@ -12,7 +12,7 @@ from collector.files import atomic_with_files
 from ml.nets import registry
 from operations.audit import audit_record
 from operations.jobs.running import RunningJob
-from operations.jobs.services import job_enqueue
+from operations.jobs.services import job_enqueue, job_retry
 from operations.locks import hold
 from operations.models import Job
 from operations.problems import Problem
@@ -35,12 +35,15 @@ def run_request(
     max_seconds: int,
     actor: str,
     promotes: bool = False,
+    warm_start: bool = False,
+    random_split: bool = False,
     here: bool = False,
 ) -> tuple[TrainingRun, Job]:
     """Ask for a training. The same request, while unfinished, is the same run, so that it is taken up again.
 
-    `promotes`: its model serves by itself when the rule finds it better. `here`: the caller runs the job in its own
-    process, and no worker is told. Raises Problem.
+    `promotes`: its model serves by itself when the rule finds it better. `warm_start` and `random_split`: what shares
+    its seconds, see `trials`. `here`: the caller runs the job in its own process, and no worker is told. Raises
+    Problem.
     """
     try:
         registry.architecture(architecture, task)
@@ -48,6 +51,7 @@ def run_request(
         raise Problem("architecture_unknown", str(error)) from error
     asked = {"task": task, "architecture": architecture, "version": version, "epochs": epochs, "seed": seed}
     asked |= {"max_seconds": max_seconds, "promotes": promotes}
+    asked |= {"warm_start": warm_start, "random_split": random_split}
     run = TrainingRun.objects.filter(**asked, state__in=UNFINISHED).first()
     if run is None:
         run = TrainingRun.objects.create(**asked, created_by=actor)
@@ -55,6 +59,23 @@ def run_request(
             actor=actor, action="training_requested", subject=f"run:{run.pk}", architecture=architecture
         )
     return run, job_enqueue(name="training.train", subject=str(run.pk), announced=not here)
+
+
+@transaction.atomic
+def run_retry(*, run: TrainingRun, actor: str) -> Job:
+    """Have a failed run done again, from the beginning. Raises Problem when it has not failed."""
+    current = TrainingRun.objects.select_for_update().get(pk=run.pk)
+    if current.state != TrainingRun.State.FAILED:
+        raise Problem(
+            "run_not_failed", f"This run is {current.state}: only a failed one is tried again.", status=409
+        )
+    current.state, current.error, current.finished_at = TrainingRun.State.WAITING, "", None
+    current.save(update_fields=["state", "error", "finished_at"])
+    audit_record(actor=actor, action="training_retried", subject=f"run:{run.pk}")
+    former = Job.objects.filter(
+        kind="training.train", subject=str(run.pk), state=Job.State.QUARANTINED
+    ).first()
+    return job_retry(job=former) if former else job_enqueue(name="training.train", subject=str(run.pk))
 
 
 def model_register(
@@ -92,10 +113,17 @@ def _register(
         classes=metrics["classes"],
         metrics=metrics,
         judgement=judgement,
-        stale_since=timezone.now() if run.version.items.count() != run.photos else None,
+        stale_since=timezone.now() if _knows_what_went(run) else None,
     )
     TrainingRun.objects.filter(pk=run.pk).update(
         state=TrainingRun.State.DONE, metrics=metrics, finished_at=timezone.now(), error=""
     )
     audit_record(actor="system", action="model_registered", subject=f"model:{model}", run=str(run.pk))
     return model
+
+
+def _knows_what_went(run: TrainingRun) -> bool:
+    """Whether something that it learned from was withdrawn meanwhile, or what the model that it went on from did."""
+    if run.version.items.count() != run.photos:
+        return True
+    return ModelVersion.objects.filter(followers=run.pk).exclude(stale_since=None).exists()

@@ -23,6 +23,10 @@ class TrainingFailed(Exception):
     """The training process ended with an error; the message is the end of what it printed."""
 
 
+class TrainingKilled(Exception):
+    """The training process was killed, by somebody or for want of memory: it can go on from its last checkpoint."""
+
+
 def ml_command(
     arguments: list[str],
     *,
@@ -33,8 +37,8 @@ def ml_command(
     """Run `python -m ml …` and hand over each JSON line it prints. Its standard error goes to `log`.
 
     The process dies with its supervisor: nobody would listen to it, and the job is taken up again from the
-    last checkpoint. `watch` is called every few seconds, however long nothing is printed. Raises TrainingFailed.
-    When `on_record` or `watch` raises, the process is ended.
+    last checkpoint. `watch` is called every few seconds, however long nothing is printed. Raises TrainingFailed, or
+    TrainingKilled when a signal ended it. When `on_record` or `watch` raises, the process is ended.
     """
     with log.open("ab") as stderr:
         process = subprocess.Popen(
@@ -57,6 +61,8 @@ def ml_command(
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+    if code < 0:
+        raise TrainingKilled(f"The training process was killed ({signal.Signals(-code).name}).")
     if code:
         raise TrainingFailed(log.read_text(errors="replace")[-_LOG_TAIL:] or f"It ended with status {code}.")
 

@@ -2,8 +2,6 @@
 
 import base64
 import threading
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -16,7 +14,6 @@ from .artifacts import artifact_fetch
 from .models import ModelVersion, Task
 
 if TYPE_CHECKING:
-    from ml.predict import Unmasker
     from ml.tryout import Trial
 
 #: Pictures that a web process looks at at the same time; its other threads go on answering.
@@ -50,12 +47,12 @@ def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
     from ml.pictures import read_picture
     from ml.tryout import try_out
 
-    from .predictions import classifier, placer
+    from .predictions import classifier, placer, unmasker
 
     kinds = {
         Task.SMILEY: ("smiley", classifier),
         Task.KEYPOINTS: ("keypoints", placer),
-        Task.UNMASK: ("unmasker", _unmasker),
+        Task.UNMASK: ("unmasker", unmasker),
     }
     active = {task: model for task in Task if (model := ModelVersion.objects.active(task)) is not None}
     models: dict[str, Any] = {
@@ -115,10 +112,3 @@ def _smiley(trial: "Trial", number: int | None) -> dict[str, Any] | None:
 
 def _address(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-@lru_cache(maxsize=2)
-def _unmasker(artifact: Path) -> "Unmasker":
-    from ml.predict import Unmasker
-
-    return Unmasker(artifact)

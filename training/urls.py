@@ -17,7 +17,13 @@ urlpatterns = [
         admin.site.admin_view(views.report),
         name="model-report",
     ),
+    path(
+        "admin/training/models/<int:pk>/unmasked/<uuid:masked_id>.png",
+        admin.site.admin_view(views.unmasked),
+        name="model-unmasked",
+    ),
     path("admin/training/models/<int:pk>/serve/", admin.site.admin_view(views.serve), name="model-serve"),
+    path("admin/training/runs/<uuid:run_id>/retry/", admin.site.admin_view(views.retry), name="run-retry"),
     path("admin/training/freeze/", admin.site.admin_view(views.freeze), name="dataset-freeze"),
     path(
         "admin/training/datasets/<int:number>/manifest.jsonl",

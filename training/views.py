@@ -2,21 +2,26 @@
 
 import base64
 import hashlib
+import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from collector.media import photo_visible_to
+from labeling.models import MaskedFace
 from operations.audit import actor_of, audit_record
 from operations.private_files import PRIVATE_HEADERS, private_response
 from operations.problems import Problem
 
 from .datasets import freeze_request
 from .judging import REPORT
-from .models import DatasetVersion, ModelVersion
+from .models import DatasetVersion, ModelVersion, TrainingRun
 from .promotion import model_pin, model_promote, model_roll_back
+from .runs import run_retry
+from .strips import unmasked_picture
 
 
 @require_GET
@@ -44,6 +49,20 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
+@require_GET
+@permission_required("training.view_modelversion", raise_exception=True)
+def unmasked(request: HttpRequest, pk: int, masked_id: uuid.UUID) -> HttpResponse:
+    """A masked face as a model imagines it without the mask; invented at this moment, and kept nowhere."""
+    model = get_object_or_404(ModelVersion, pk=pk)
+    masked = get_object_or_404(MaskedFace.objects.select_related("face"), pk=masked_id)
+    photo_visible_to(request, masked.face.photo_id)
+    try:
+        picture = unmasked_picture(model, masked)
+    except Problem as problem:
+        raise Http404(problem.detail) from problem
+    return HttpResponse(picture, content_type="image/png", headers=PRIVATE_HEADERS)
+
+
 @require_POST
 @permission_required("training.change_modelversion", raise_exception=True)
 def serve(request: HttpRequest, pk: int) -> HttpResponse:
@@ -66,6 +85,19 @@ def serve(request: HttpRequest, pk: int) -> HttpResponse:
     except Problem as problem:
         messages.error(request, problem.detail)
     return redirect("admin:training_modelversion_changelist")
+
+
+@require_POST
+@permission_required("training.add_trainingrun", raise_exception=True)
+def retry(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Have a failed run done again."""
+    run = get_object_or_404(TrainingRun, pk=run_id)
+    try:
+        run_retry(run=run, actor=actor_of(request))
+        messages.info(request, "It is tried again as soon as a worker that trains is free.")
+    except Problem as problem:
+        messages.error(request, problem.detail)
+    return redirect("admin:training_trainingrun_change", run_id)
 
 
 @require_GET

@@ -184,6 +184,27 @@ def test_failed_training_that_is_tried_again_trains(
     assert folders(data) == []
 
 
+def test_killed_training_is_gone_on_with(
+    asked: tuple[TrainingRun, Job], learns: Callable[..., Path], data: Path
+) -> None:
+    run, job = asked
+    learns(
+        "artifact.exists() or (artifact.mkdir(), print(json.dumps({'event': 'epoch', 'epoch': 1}), flush=True),"
+        " __import__('os').kill(__import__('os').getpid(), 9))"
+    )
+    running.run(str(job.pk))
+    run.refresh_from_db()
+    job.refresh_from_db()
+    assert (run.state, job.state, job.attempts) == (State.WAITING, Job.State.QUEUED, 1)
+    assert "SIGKILL" in run.error
+    assert [path.name for path in (data / "runs").glob("*/artifact/*")] == ["scratch"], "what it goes on from"
+    Job.objects.update(run_after=timezone.now())
+    running.run(str(job.pk))
+    run.refresh_from_db()
+    assert (run.state, run.error) == (State.DONE, "")
+    assert ModelVersion.objects.count() == 1
+
+
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
     """Ctrl-C interrupts: also in a suite that a shell runs in the background, which has it ignored."""

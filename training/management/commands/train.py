@@ -30,6 +30,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--promote", action="store_true", help="let it serve if it is better beyond noise"
         )
+        parser.add_argument("--warm-start", action="store_true", help="go on from the active model, too")
+        parser.add_argument("--random-split", action="store_true", help="divide pictures at random, too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -38,6 +40,7 @@ class Command(BaseCommand):
                 name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")
             }
             asked["architecture"] = asked["architecture"] or BEST[options["task"]]
+            asked |= {name: options[name] for name in ("warm_start", "random_split")}
             asked["promotes"] = options["promote"]
             run, job = run_request(**asked, version=version, actor="system", here=True)
         except Problem as problem:

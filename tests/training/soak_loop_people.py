@@ -1,0 +1,57 @@
+"""The loop on photos of people, on the running site and by itself: what is better serves, what is poisoned does not."""
+
+import csv
+import random
+
+import pytest
+
+from tests.conftest import SAMPLES, running_site
+from tests.training.on_site import PHOTOS, labelled_photos, models, photos_import, run_ended, told
+
+pytestmark = [pytest.mark.samples, pytest.mark.timeout(7200)]
+
+SECONDS = 360
+#: Of the people, so many come first: half of them teach nearly as much as all do, and 190 test pictures cannot tell.
+FIRST = 1 / 6
+
+
+def test_loop_gets_better_by_itself_and_stays_so() -> None:
+    table = labelled_photos()
+    people = sorted({row["person"] for row in table})
+    random.Random(7).shuffle(people)
+    early = set(people[: round(len(people) * FIRST)])
+    with running_site(
+        TRAINING_TASKS="smiley", TRAINING_HOURS="0", TRAINING_DECISIONS="100", TRAINING_PAUSE_MINUTES="1",
+        TRAINING_SECONDS=str(SECONDS), MASKS_PER_FACE="0",
+    ) as site:  # fmt: skip
+        photos_import(site, PHOTOS, [row for row in table if row["person"] in early], name="early")
+        first = run_ended(site, 1)
+        print(f"\nfirst: {told(first)}")
+        assert first["model"]["state"] == "active", first["model"]["judgement"]
+
+        photos_import(site, PHOTOS, [row for row in table if row["person"] not in early], name="late")
+        second = run_ended(site, 2)
+        print(f"all: {told(second)}")
+        assert second["model"]["state"] == "active", second["model"]["judgement"]
+        assert "beyond noise" in second["model"]["judgement"]["reason"]
+
+        photos_import(site, SAMPLES / "selfies", poisoned(), name="poisoned")
+        third = run_ended(site, 3)
+        print(f"poisoned: {told(third)}")
+        assert third["model"]["state"] == "candidate", third["model"]["judgement"]
+        assert [model["state"] for model in models(site)] == ["retired", "active", "candidate"]
+
+
+def poisoned() -> list[dict[str, str]]:
+    """Close-ups, each of somebody else, with their labels shuffled."""
+    with (SAMPLES / "selfies" / "labels.csv").open(newline="") as file:
+        given = list(csv.DictReader(file))
+    labels = [
+        "smile" if row["smile"] == "1" else "open-mouth" if row["mouth_open"] == "1" else "frown"
+        for row in given
+    ]
+    random.Random(7).shuffle(labels)
+    return [
+        {"file": row["file"], "person": row["file"], "smiley": label}
+        for row, label in zip(given, labels, strict=True)
+    ]
