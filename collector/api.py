@@ -1,11 +1,14 @@
 """The volunteers' API under /api/v1/: parse, call the service, show."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -31,7 +34,14 @@ from . import participants, serializers
 from .authentication import HasParticipant, newcomer_or_participant, participant_of
 from .models import Photo, Smiley, Tombstone
 from .receipts import receipt_issue, receipt_redeem
-from .selectors import consent_text_current, examples_of, photos_of, smiley_next, smileys_done
+from .selectors import (
+    consent_text_current,
+    examples_of,
+    photos_of,
+    smiley_next,
+    smileys_done,
+    tombstones_state,
+)
 from .services import consent_give, participant_withdraw, photo_submit
 
 _FORM_OVERHEAD = 64 * 1024
@@ -233,3 +243,12 @@ class TombstonesView(ListAPIView[Tombstone]):
     serializer_class = serializers.TombstoneSerializer
     queryset = Tombstone.objects.all()
     pagination_class = OldestFirst
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Its ETag is that of the whole list, for whoever only wants to know whether there is anything new."""
+        etag = quote_etag(tombstones_state())
+        if get_conditional_response(request._request, etag=etag) is not None:
+            return Response(status=304, headers={"ETag": etag})
+        answer = super().list(request, *args, **kwargs)
+        answer.headers["ETag"], answer.headers["Cache-Control"] = etag, "no-cache"
+        return answer

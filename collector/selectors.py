@@ -4,10 +4,10 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 
 from .counts import participants_count
-from .models import Consent, ConsentText, Participant, Photo, Receipt, Smiley
+from .models import Consent, ConsentText, Participant, Photo, Receipt, Smiley, Tombstone
 from .wording import ShownSmiley, shown
 
 
@@ -84,3 +84,9 @@ def collection_progress() -> dict[str, Any]:
             for smiley in smileys
         ],
     }
+
+
+def tombstones_state() -> str:
+    """Differs whenever a tombstone was added: none ever goes."""
+    facts = Tombstone.objects.aggregate(count=Count("pk"), latest=Max("withdrawn_at"))
+    return f"{facts['count']}-{facts['latest'].timestamp() if facts['latest'] else 0}"

@@ -83,6 +83,7 @@ TRAINING_SECONDS = env.int("TRAINING_SECONDS", default=3600)
 TRAINING_RANDOM_SPLIT = env.bool("TRAINING_RANDOM_SPLIT", default=True)
 STALE_MODEL_DAYS = env.int("STALE_MODEL_DAYS", default=7)
 MASKS_PER_FACE = env.int("MASKS_PER_FACE", default=1)  # masked variants kept of each face of a data set
+FREEZE_HOURS = env.int("FREEZE_HOURS", default=0)  # 0: not by the clock
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 EXPORT_LINK_HOURS = env.int("EXPORT_LINK_HOURS", default=24)
 
@@ -303,6 +304,7 @@ REST_FRAMEWORK = {
         "export": "10/hour",
         "try": f"{TRIES_PER_MINUTE}/min",
         "staff": "1200/min",
+        "wrong_token": "30/min",
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "operations.api_errors.exception_handler",

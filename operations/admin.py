@@ -75,6 +75,7 @@ class ActionFilter(admin.SimpleListFilter):
             ("photo_withdrawn", "withdrew a photo"),
             ("manifest_downloaded", "took a data set along"),
             ("export_downloaded", "took an export along"),
+            ("token_made", "made an API token"),
             ("data_exported", "took all of somebody's data along"),
         ]
 
@@ -129,3 +130,6 @@ class AuditEventAdmin(LongListAdmin):
     list_filter = (ActionFilter, "at")
     search_fields = ("=subject", "=actor", "=action")
     ordering = ("-pk",)
+
+
+from . import token_admin  # noqa: E402, F401  (registers what stands on the classes above)

@@ -21,8 +21,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     headers = {}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
-    if isinstance(error, exceptions.APIException) and getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(problem_body(problem), status=problem.status, headers=headers, content_type=CONTENT_TYPE)
 
 

@@ -18,4 +18,5 @@ class OperationsConfig(AppConfig):
 def _grant_roles(**kwargs: Any) -> None:
     from .roles import MANAGER, role_grant
 
-    role_grant(role=MANAGER, permissions=["operations.view_job", "operations.view_auditevent"])
+    seen = [f"operations.view_{name}" for name in ("job", "auditevent", "apitoken")]
+    role_grant(role=MANAGER, permissions=[*seen, "operations.add_apitoken", "operations.change_apitoken"])

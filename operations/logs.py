@@ -7,6 +7,7 @@ from django.conf import settings
 
 _PATTERNS = (
     re.compile(r"(first-account/)[\w:.-]+"),
+    re.compile(r"(smielfy_[\w-]{6})[\w-]{20,}"),
     re.compile(r"((?:__Host-)?(?:session|participant|csrftoken)=)[^;\s\"']+"),
     re.compile(r"(__Host-\w+[\"']: [\"'])[^\"']+"),
     re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+(?=@)"),

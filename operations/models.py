@@ -1,8 +1,10 @@
 """What every room stands on: background jobs, the audit log, signs of life."""
 
 import uuid
+from datetime import datetime
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -129,6 +131,42 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("The audit log is append-only.")
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def usable(self, at: datetime) -> "ApiTokenQuerySet":
+        """Neither revoked nor over, of somebody who is on the staff still."""
+        open_ended = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
+        return self.filter(open_ended, revoked_at=None, owner__is_active=True, owner__is_staff=True)
+
+
+class ApiToken(models.Model):
+    """With its secret a program acts in the API as a member of staff. Only a digest of the secret is kept."""
+
+    #: Known to whoever has just made it, and to nobody after that.
+    secret: str = ""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80, help_text="The program or the machine that it is for.")
+    prefix = models.CharField(
+        max_length=20, editable=False, help_text="How it begins, to tell it from others."
+    )
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.CharField(max_length=160, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Without it the token works until it is revoked."
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
 
 
 class QueuePulse(models.Model):

@@ -4,7 +4,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .authentication import StaffSession
+from .authentication import StaffSession, StaffToken
 from .throttling import StaffThrottle
 
 
@@ -17,6 +17,6 @@ class HasPermission(BasePermission):
 
 class StaffView(APIView):
     permission: str
-    authentication_classes = [StaffSession]
+    authentication_classes = [StaffToken, StaffSession]
     permission_classes = [HasPermission]
     throttle_classes = [StaffThrottle]

@@ -79,3 +79,9 @@ class ReceiptThrottle(AddressThrottle):
     """How many receipt codes one address may try: people mistype, programs guess."""
 
     scope = "receipt"
+
+
+class WrongTokenThrottle(AddressThrottle):
+    """How many wrong tokens one address may try; the right ones of others there work all the same."""
+
+    scope = "wrong_token"

@@ -23,6 +23,8 @@ from operations import health
 from operations.audit import audit_record
 from operations.first_account import first_account_token
 from operations.models import AuditEvent, Job
+from operations.staff_api import StaffView
+from operations.tokens import token_make
 from tests.collector.conftest import Browser
 from tests.labeling.conftest import newcomer, seen_photo
 from tests.operations.conftest import quick_passwords
@@ -125,6 +127,16 @@ EXPECTED: dict[str, Row] = {
     "GET admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 405, 405, 405),
     "POST admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 403, 302, 302),
     "GET api/v1/datasets/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/datasets/": (403, 403, 403, 403, 202, 202),
+    "GET api/v1/datasets/freezes/<uuid:job_id>/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/runs/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/runs/": (403, 403, 403, 403, 400, 400),  # an empty body
+    "GET api/v1/runs/<uuid:run_id>/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/models/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/models/<int:pk>/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/models/<int:pk>/promote/": (403, 403, 403, 403, 200, 200),
+    "POST api/v1/models/roll-back/": (403, 403, 403, 403, 400, 400),  # an empty body
+    "GET api/v1/predictions/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/since/<int:older>/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 200, 200),
@@ -183,6 +195,7 @@ MODELS: dict[str, tuple[Row, Row, Row]] = {
     "axes/accessfailurelog": (SUPERUSERS, NO_STAFF, SUPERUSERS),
     "operations/job": (MANAGERS, NO_STAFF, NO_STAFF),
     "operations/auditevent": (MANAGERS, NO_STAFF, NO_STAFF),
+    "operations/apitoken": (STAFF, STAFF, NO_STAFF),
     "collector/smiley": (MANAGERS, SUPERUSERS, SUPERUSERS),
     "collector/participant": (MANAGERS, NO_STAFF, NO_STAFF),
     "collector/photo": (MANAGERS, NO_STAFF, NO_STAFF),
@@ -211,13 +224,27 @@ for _name, (_see, _add, _delete) in MODELS.items():
     }
 
 
-def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+# A superuser's: managers see those of others, and reviewers their own alone.
+for _page in ("change", "history"):
+    EXPECTED[f"GET admin/operations/apitoken/<path:object_id>/{_page}/"] = (302, 302, 302, 302, 200, 200)
+
+
+def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in (resolver or get_resolver()).url_patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLPattern):
-            yield route
+            yield route, pattern
         else:
-            yield from routes(pattern, route)
+            yield from patterns(pattern, route)
+
+
+def routes() -> list[str]:
+    return [route for route, _ in patterns()]
+
+
+OF_STAFF = {
+    route for route, pattern in patterns() if issubclass(getattr(pattern.callback, "cls", type), StaffView)
+}
 
 
 def test_every_route_has_an_expectation_and_every_expectation_a_route() -> None:
@@ -252,6 +279,8 @@ def photo(
     video.save()
     default_storage.save(video.picture_name(1), ContentFile(b"a picture"))
     audit_record(actor="system", action="tests", subject="x")
+    susan = staff("susan", superuser=True)
+    token_make(owner=susan, maker=susan, name="a program")
     AccessAttempt.objects.create(
         username="x", ip_address="192.0.2.1", get_data="", post_data="", failures_since_start=1
     )
@@ -277,6 +306,7 @@ def address(route: str, photo: Photo) -> str:
         "part": "alpha",
         "participant_id": str(photo.participant_id),
         "table": "smileys",
+        "job_id": str(Job.objects.get(kind="training.freeze_dataset").pk),
         "task": "smiley",
         "slug": photo.smiley.slug,
         "token": first_account_token(),
@@ -306,7 +336,7 @@ def browsers(photo: Photo, staff: Any) -> dict[str, Callable[[], Browser]]:
     users = {
         "reviewer": staff("rita", role="reviewer"),
         "manager": staff("mona", role="manager"),
-        "superuser": staff("susan", superuser=True),
+        "superuser": User.objects.get(username="susan"),
     }
 
     def signed_in(user: User) -> Browser:
@@ -348,6 +378,31 @@ def test_each_role_gets_what_it_may(photo: Photo, staff: Any, monkeypatch: pytes
                 to = answer.headers["Location"]
                 if not to.startswith("/admin/login/") and "logout" not in path:
                     surprises.append(f"{method} {path}: {role} is sent to {to}, not to sign in")
+    assert surprises == []
+
+
+def test_by_token_each_role_gets_of_the_api_what_it_gets_by_session(photo: Photo, staff: Any) -> None:
+    """And of admin what nobody gets: a token opens no page."""
+    browsers(photo, staff)
+    surprises = []
+    for role, name in {"reviewer": "rita", "manager": "mona", "superuser": "susan"}.items():
+        owner = User.objects.get(username=name)
+        headers = {"Authorization": f"Bearer {token_make(owner=owner, maker=owner, name='tests').secret}"}
+        for key, row in EXPECTED.items():
+            method, _, route = key.partition(" ")
+            if route in OF_STAFF:
+                expected = {415: 400}.get(row[ROLES.index(role)], row[ROLES.index(role)])  # it says JSON here
+            elif role == "superuser" and method == "GET" and route.startswith("admin/"):
+                expected = row[ROLES.index("nobody")]
+            else:
+                continue
+            with transaction.atomic():
+                # Without the token against forged requests, for there is no cookie that a forger could use.
+                call = {"path": address(route, photo), "content_type": "application/json", "headers": headers}
+                answer = Browser().client.generic(method, secure=True, **call)
+                transaction.set_rollback(True)
+            if answer.status_code != expected:
+                surprises.append(f"{method} {route}: {role} gets {answer.status_code}, not {expected}")
     assert surprises == []
 
 

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from . import runs_api
 from .api import PhotoView
 from .export_api import ExportView
 from .exports import api as exports
@@ -9,7 +10,15 @@ urlpatterns = [
     path("try/", TryView.as_view(), name="api-try"),
     path("photos/<uuid:photo_id>/", PhotoView.as_view(), name="api-photo"),
     path("me/export/", ExportView.as_view(), name="api-export"),
+    path("runs/", runs_api.RunsView.as_view(), name="api-runs"),
+    path("runs/<uuid:run_id>/", runs_api.RunView.as_view(), name="api-run"),
+    path("models/", runs_api.ModelsView.as_view(), name="api-models"),
+    path("models/<int:pk>/", runs_api.ModelView.as_view(), name="api-model"),
+    path("models/<int:pk>/promote/", runs_api.PromoteView.as_view(), name="api-model-promote"),
+    path("models/roll-back/", runs_api.RollBackView.as_view(), name="api-models-roll-back"),
+    path("predictions/", runs_api.PredictionsView.as_view(), name="api-predictions"),
     path("datasets/", exports.DatasetsView.as_view(), name="api-datasets"),
+    path("datasets/freezes/<uuid:job_id>/", exports.FreezeView.as_view(), name="api-freeze"),
     path("datasets/<int:number>/", exports.DatasetView.as_view(), name="api-dataset"),
     path(
         "datasets/<int:number>/since/<int:older>/",

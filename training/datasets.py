@@ -155,3 +155,11 @@ def dataset_latest() -> DatasetVersion:
             "no_dataset", "There is no data set yet: run manage.py freeze_dataset first.", status=409
         )
     return version
+
+
+def dataset_numbered(number: int) -> DatasetVersion:
+    """The version with this number. Raises Problem when there is none."""
+    version = DatasetVersion.objects.frozen().filter(pk=number).first()
+    if version is None:
+        raise Problem("no_dataset", f"There is no data set version {number}.", status=404)
+    return version

@@ -14,12 +14,13 @@ from collector.signals import consent_revoked, photos_withdrawn, sharing_ended
 from labeling.filters import queue_filter
 from labeling.models import Face
 from labeling.signals import face_found, photo_queued
+from operations.jobs.housekeeping import round_begin
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .datasets import dataset_revise, datasets_hold, photos_leave_datasets
+from .datasets import dataset_revise, datasets_hold, freezable, freeze_request, photos_leave_datasets
 from .execution import run_execute, runs_tidy
 from .exports import services as exports
 from .freezing import freeze_execute
@@ -146,6 +147,13 @@ def _train(job: RunningJob) -> None:
 @housekeeping("training.loop", every=timedelta(seconds=30))
 def _look_what_is_due() -> None:
     loop_look()
+
+
+@housekeeping("training.freeze", every=timedelta(seconds=30))
+def _freeze_by_the_clock() -> None:
+    hours = settings.FREEZE_HOURS
+    if hours and freezable().exists() and round_begin("training.freeze.clock", timedelta(hours=hours)):
+        freeze_request(actor="clock")
 
 
 @housekeeping("training.keep_masks", every=timedelta(days=1))

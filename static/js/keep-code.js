@@ -1,4 +1,4 @@
-// Two ways to keep what is shown once: the clipboard and the printer.
+// Two ways to keep what is shown once: the clipboard and, where there is a button for it, the printer.
 //
 //   <div data-keep-code>
 //     <code data-code>…</code> <button data-copy hidden></button> <button data-print hidden></button>
@@ -21,6 +21,7 @@ for (const root of document.querySelectorAll("[data-keep-code]")) {
 
   for (const [name, act] of [["copy", copy], ["print", () => window.print()]]) {
     const button = root.querySelector(`[data-${name}]`);
+    if (!button) continue;
     button.hidden = false;
     button.addEventListener("click", act);
   }

@@ -264,6 +264,16 @@ def test_tombstones_are_public_and_say_nothing_else(stranger: Browser, photo: Ph
     assert stone["photo_id"] == str(photo.pk)
 
 
+def test_list_of_tombstones_has_not_changed_until_one_comes(stranger: Browser) -> None:
+    address = "/api/v1/tombstones/"
+    for _ in range(2):
+        etag = stranger.get(address).headers["ETag"]
+        same = stranger.get(address, headers={"If-None-Match": etag})
+        assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
+        Tombstone.objects.create(photo_id=uuid.uuid4())
+        assert stranger.get(address, headers={"If-None-Match": etag}).status_code == 200
+
+
 def test_tombstones_are_paged_oldest_first(stranger: Browser) -> None:
     now = timezone.now()
     # Many at the same moment, as when somebody takes everything back.

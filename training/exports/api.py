@@ -14,10 +14,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from operations.audit import actor_of, audit_record
-from operations.problems import Problem
+from operations.authentication import token_prefix
+from operations.models import Job
 from operations.ranges import range_of, ranged_response
 from operations.staff_api import StaffView
 
+from ..datasets import dataset_numbered, freeze_request
 from ..differences import versions_difference
 from ..models import DatasetVersion
 from .models import Export
@@ -70,8 +72,22 @@ class LinkAskedSerializer(serializers.Serializer[Any]):
     accept_terms = serializers.BooleanField(default=False, help_text=f"For a release: {TERMS}")
 
 
+class FreezeSerializer(serializers.ModelSerializer[Job]):
+    progress = serializers.SerializerMethodField(help_text="Photos gathered, and of how many.")
+
+    class Meta:
+        model = Job
+        fields = ("id", "state", "progress", "message", "error", "created_at", "finished_at")
+
+    def get_progress(self, job: Job) -> list[int]:
+        return [job.progress_done, job.progress_total]
+
+
 class DatasetsView(StaffView):
-    permission = "training.view_datasetversion"
+    @property
+    def permission(self) -> str:  # type: ignore[override]
+        changes = self.request.method == "POST"
+        return "training.add_datasetversion" if changes else "training.view_datasetversion"
 
     @extend_schema(responses=DatasetSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -79,13 +95,30 @@ class DatasetsView(StaffView):
         versions = DatasetVersion.objects.frozen().order_by("-number")
         return Response(DatasetSerializer(versions, many=True).data)
 
+    @extend_schema(request=None, responses={202: FreezeSerializer})
+    def post(self, request: Request) -> Response:
+        """Freeze what is accepted into the next version; look at the freeze until its state is `done`. Where nothing
+        has changed there is no new version, and `message` says so."""
+        job = freeze_request(actor=actor_of(request._request))
+        return Response(FreezeSerializer(job).data, status=202)
+
+
+class FreezeView(StaffView):
+    permission = "training.view_datasetversion"
+
+    @extend_schema(responses=FreezeSerializer)
+    def get(self, request: Request, job_id: uuid.UUID) -> Response:
+        """How far a freeze is."""
+        job = get_object_or_404(Job, pk=job_id, kind="training.freeze_dataset")
+        return Response(FreezeSerializer(job).data)
+
 
 class DatasetView(StaffView):
     permission = "training.view_datasetversion"
 
     @extend_schema(responses=DatasetSerializer)
     def get(self, request: Request, number: int) -> Response:
-        return Response(DatasetSerializer(_version(number)).data)
+        return Response(DatasetSerializer(dataset_numbered(number)).data)
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
@@ -102,7 +135,7 @@ class DatasetDifferenceView(StaffView):
     @extend_schema(responses=DifferenceSerializer(many=True))
     def get(self, request: Request, number: int, older: int) -> Response:
         """What has changed since an older version, by smiley. What was withdrawn since is in neither."""
-        rows = versions_difference(_version(older), _version(number)).rows()
+        rows = versions_difference(dataset_numbered(older), dataset_numbered(number)).rows()
         names = tuple(DifferenceSerializer().fields)
         return Response([dict(zip(names, row, strict=True)) for row in rows])
 
@@ -115,7 +148,7 @@ class DatasetExportsView(StaffView):
     @extend_schema(responses=ExportSerializer(many=True))
     def get(self, request: Request, number: int) -> Response:
         """A version's exports, the newest first."""
-        exports = Export.objects.filter(version=_version(number)).order_by("-created_at")[:100]
+        exports = Export.objects.filter(version=dataset_numbered(number)).order_by("-created_at")[:100]
         return Response(ExportSerializer(exports, many=True).data)
 
     @extend_schema(request=ExportAskedSerializer, responses={202: ExportSerializer})
@@ -124,7 +157,7 @@ class DatasetExportsView(StaffView):
         asked = ExportAskedSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         export, _ = export_request(
-            version=_version(number), actor=actor_of(request._request), **asked.validated_data
+            version=dataset_numbered(number), actor=actor_of(request._request), **asked.validated_data
         )
         return Response(ExportSerializer(export).data, status=202)
 
@@ -153,6 +186,7 @@ class ExportLinkView(StaffView):
             actor=actor_of(request._request),
             contact=asked.validated_data["contact"],
             accepted=asked.validated_data["accept_terms"],
+            api_token=token_prefix(request),
         )
         url = request.build_absolute_uri(reverse("api-export-file", args=[token]))
         return Response({"url": url}, status=201, headers={"Cache-Control": "no-store"})
@@ -171,10 +205,7 @@ class ExportFileView(APIView):
         wanted = range_of(request._request, export.size, export.sha256)
         if wanted is None or wanted.start == 0:
             audit_record(
-                actor=asked_by,
-                action="export_downloaded",
-                subject=f"export:{export.pk}",
-                sha256=export.sha256,
+                action="export_downloaded", subject=f"export:{export.pk}", sha256=export.sha256, **asked_by
             )
         return ranged_response(
             request._request,
@@ -183,10 +214,3 @@ class ExportFileView(APIView):
             content_type="application/x-tar",
             download_as=export.download_name,
         )
-
-
-def _version(number: int) -> DatasetVersion:
-    version = DatasetVersion.objects.frozen().filter(pk=number).first()
-    if version is None:
-        raise Problem("no_dataset", f"There is no data set version {number}.", status=404)
-    return version

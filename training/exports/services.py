@@ -78,10 +78,12 @@ def export_request(
 
 
 @transaction.atomic
-def export_link(*, export: Export, actor: str, contact: str = "", accepted: bool = False) -> str:
+def export_link(
+    *, export: Export, actor: str, contact: str = "", accepted: bool = False, api_token: str = ""
+) -> str:
     """A token that downloads the export for EXPORT_LINK_HOURS. Of a release it is recorded who took it along.
 
-    Raises Problem: export_not_ready, contact_missing, terms_not_accepted.
+    `api_token`: how that of whoever asks begins. Raises Problem: export_not_ready, contact_missing, terms_not_accepted.
     """
     if not is_ready(export):
         raise Problem("export_not_ready", "There is no file of this export at this moment.", status=409)
@@ -96,12 +98,18 @@ def export_link(*, export: Export, actor: str, contact: str = "", accepted: bool
         ExportDownload.objects.create(
             export=export, contact=contact, terms=TERMS, sha256=export.sha256, actor=actor
         )
-    audit_record(actor=actor, action="export_link_made", subject=f"export:{export.pk}", sha256=export.sha256)
-    return signing.dumps({"export": str(export.pk), "for": actor}, salt=_SALT, compress=True)
+    by = {"token": api_token} if api_token else {}
+    audit_record(
+        actor=actor, action="export_link_made", subject=f"export:{export.pk}", sha256=export.sha256, **by
+    )
+    return signing.dumps({"export": str(export.pk), "for": actor, **by}, salt=_SALT, compress=True)
 
 
-def export_by_link(token: str) -> tuple[Export, str]:
-    """The export that a link is for, and who asked for the link. Raises Problem: link_expired, export_not_ready."""
+def export_by_link(token: str) -> tuple[Export, dict[str, str]]:
+    """The export that a link is for, and who asked for the link, as the audit log has it.
+
+    Raises Problem: link_expired, export_not_ready.
+    """
     try:
         said = signing.loads(token, salt=_SALT, max_age=settings.EXPORT_LINK_HOURS * 3600)
     except signing.BadSignature:
@@ -111,7 +119,8 @@ def export_by_link(token: str) -> tuple[Export, str]:
     export = Export.objects.filter(pk=said["export"]).first()
     if export is None or not is_ready(export):
         raise Problem("export_not_ready", "There is no file of this export at this moment.", status=409)
-    return export, said["for"]
+    by = {"token": said["token"]} if "token" in said else {}
+    return export, {"actor": said["for"], **by}
 
 
 def is_ready(export: Export) -> bool:

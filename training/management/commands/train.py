@@ -9,9 +9,9 @@ from operations.jobs import running
 from operations.models import Job
 from operations.problems import Problem
 from operations.progress import job_progress
-from training.datasets import dataset_latest
+from training.datasets import dataset_latest, dataset_numbered
 from training.figures import headlines
-from training.models import DatasetVersion, Task, TrainingRun
+from training.models import Task, TrainingRun
 from training.runs import run_request
 
 _HELD = "Somebody trains this run already. If they were killed, give this command again in"
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            version = _version(options["dataset"])
+            version = dataset_latest() if options["dataset"] is None else dataset_numbered(options["dataset"])
             asked = {
                 name: options[name] for name in ("task", "architecture", "epochs", "seed", "max_seconds")
             }
@@ -68,12 +68,3 @@ class Command(BaseCommand):
             f"Model {run.model} is registered: {told} on people it never saw, after {len(run.history)} epochs."
             f" {run.model.judgement.get('reason', '')}".rstrip()
         )
-
-
-def _version(number: int | None) -> DatasetVersion:
-    if number is None:
-        return dataset_latest()
-    version = DatasetVersion.objects.frozen().filter(pk=number).first()
-    if version is None:
-        raise Problem("no_dataset", f"There is no data set version {number}.", status=404)
-    return version
