@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from collector.files import atomic_with_files
 from collector.models import Participant, Photo, PhotoQuerySet
@@ -60,13 +60,14 @@ def _divided() -> PhotoQuerySet:
 
 
 def _assign_splits(job: RunningJob, page: int) -> None:
-    """Divide newcomers among the splits, stratified by smiley. Whoever has a split keeps it."""
+    """Divide newcomers among the splits by what they bring of each smiley. Whoever has a split keeps it."""
     from ml.data.splits import assign_splits
 
-    known = dict(SplitAssignment.objects.values_list("participant_id", "split"))
-    made = freezable().values_list("participant_id", "accepted_as__slug").distinct()
-    given = {str(participant): split for participant, split in known.items()}
-    assigned = assign_splits(((str(who), smiley) for who, smiley in made.iterator()), given=given)
+    known = SplitAssignment.objects.values_list("participant_id", "split")
+    given = {str(participant): split for participant, split in known.iterator()}
+    made = freezable().values_list("participant_id", "accepted_as__slug").annotate(Count("pk")).order_by()
+    photos = {(str(who), smiley): count for who, smiley, count in made.iterator()}
+    assigned = assign_splits(photos, given=given)
     newcomers = [who for who in assigned if who not in given]
     for start in range(0, len(newcomers), page):
         batch = newcomers[start : start + page]

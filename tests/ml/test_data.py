@@ -1,76 +1,14 @@
-"""People are divided and nobody moves; data sets are whole or refused."""
+"""Data sets are whole or refused."""
 
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from ml.data.manifest import DataError, pack, read_packed, write_packed
 from ml.data.sources import load_smiley_data
-from ml.data.splits import SPLITS, assign_splits
-
-people = st.integers(0, 60).map(lambda n: f"p{n}")
-photos = st.lists(st.tuples(people, st.sampled_from("abcde")), max_size=150)
-
-
-@given(photos, st.integers(0, 5))
-def test_everybody_gets_one_split_whatever_the_order(rows, seed):
-    assigned = assign_splits(rows, seed=seed)
-    assert set(assigned) == {person for person, _ in rows}
-    assert set(assigned.values()) <= set(SPLITS)
-    assert assign_splits(reversed(rows), seed=seed) == assigned
-
-
-@given(photos, photos, photos)
-def test_nobody_ever_moves(first, second, third):
-    """However the collection grows, and also when photos go away again."""
-    assigned: dict[str, str] = {}
-    for rows in (first, first + second, second + third, first + second + third):
-        later = assign_splits(rows, given=assigned)
-        assert assigned.items() <= later.items()
-        assigned = later
-
-
-@given(st.integers(3, 40), st.integers(0, 20))
-def test_a_label_of_three_people_is_in_every_split(count, seed):
-    rows = [(f"p{i}", "smile") for i in range(count)]
-    assert set(assign_splits(rows, seed=seed).values()) == set(SPLITS)
-
-
-def test_shares_and_labels_are_kept():
-    random = np.random.default_rng(0)
-    labels = random.choice(list("abcde"), size=1000, p=[0.4, 0.3, 0.2, 0.07, 0.03])
-    rows = [(f"p{i}", str(label)) for i, label in enumerate(labels)]
-    assigned = assign_splits(rows)
-    for label in "abcde":
-        own = [assigned[person] for person, name in rows if name == label]
-        assert own.count("train") / len(own) == pytest.approx(0.70, abs=0.04)
-        assert own.count("test") / len(own) == pytest.approx(0.15, abs=0.04)
-
-
-def test_a_collection_that_grows_by_one_keeps_its_shares():
-    assigned: dict[str, str] = {}
-    rows = []
-    for i in range(200):
-        rows.append((f"p{i}", "ab"[i % 2]))
-        assigned = assign_splits(rows, given=assigned)
-    assert list(assigned.values()).count("train") == pytest.approx(140, abs=6)
-    assert list(assigned.values()).count("test") == pytest.approx(30, abs=5)
-
-
-def test_another_seed_divides_otherwise():
-    rows = [(f"p{i}", "a") for i in range(60)]
-    assert assign_splits(rows, seed=1) != assign_splits(rows, seed=2)
-
-
-def test_a_split_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="tset"):
-        assign_splits([("p", "a")], given={"p": "tset"})
-    with pytest.raises(ValueError, match="shares"):
-        assign_splits([("p", "a")], shares=(0.5, 0.5, 0.5))
+from ml.data.splits import SPLITS
 
 
 def columns(count=6):
