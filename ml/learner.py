@@ -11,6 +11,7 @@ from keras import ops
 
 from ml.config import TrainConfig
 from ml.data.augment import VIEWS, Augment
+from ml.nets.blocks import LabelOffset
 from ml.tasks.base import Task
 
 
@@ -32,6 +33,7 @@ class Learner(keras.Model):  # type: ignore[misc]
             if config.augment
             else None
         )
+        self.beside = next((layer for layer in net.layers if isinstance(layer, LabelOffset)), None)
         self.mixup = Mixup(config.mixup, seed=config.seed, name="mixup") if config.mixup else None
         average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
         self.compile(
@@ -49,13 +51,21 @@ class Learner(keras.Model):  # type: ignore[misc]
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         """The network's answer; the loss is added on the way."""
         if training and self.views is not None:
-            batch = self.views(batch, training=True)
+            batch = self._seen(batch)
         if training and self.mixup is not None:
             batch = self.mixup(batch)
         prediction = self.net(batch["image"], training=training)
         loss = self.task.loss(prediction, batch)
         self.add_loss(ops.mean(loss * batch["weight"] if "weight" in batch else loss))
         return prediction
+
+    def _seen(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A view of each picture, its points mirrored about where the labels are symmetric."""
+        assert self.views is not None
+        if self.beside is None:
+            return self.views(batch, training=True)  # type: ignore[no-any-return]
+        batch = self.views({**batch, "points": batch["points"] - self.beside.vector}, training=True)
+        return {**batch, "points": batch["points"] + self.beside.vector}
 
     def reseed(self, epoch: int) -> None:
         """Start the dropout and the views of each epoch from its number.

@@ -1,22 +1,41 @@
-"""Keypoints from wherever a researcher has them: Kaggle's CSV or an ``.npz``."""
+"""Keypoints from wherever a researcher has them: Kaggle's CSV, an ``.npz``, or the mesh on faces of photos."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.packed import KEYPOINTS, DataError, PackedData, pack
 from ml.data.splits import SHARES, split_people
+from ml.faces.analyse import FaceAnalyser
 from ml.landmarks import KEYPOINT_NAMES
+from ml.pictures import UnreadablePicture, read_picture
 
 #: Kaggle's columns, in the order of the flattened points.
 COLUMNS = tuple(f"{name}_{axis}" for name in KEYPOINT_NAMES for axis in "xy")
+
+
+def has_keypoints(path: Path) -> bool:
+    """Whether a CSV, plain or gzipped, looks like Kaggle's: it holds the pictures and not their names."""
+    if not path.name.endswith((".csv", ".csv.gz")):
+        return False
+    try:
+        with _opened(path) as file:
+            return "file" not in file.readline().rstrip().split(",")
+    except (OSError, EOFError, UnicodeDecodeError):
+        return True  # whoever reads it says what is wrong
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", newline="", encoding="utf-8-sig")
+    return path.open(newline="", encoding="utf-8-sig")
 
 
 def keypoints_from_csv(
@@ -29,10 +48,9 @@ def keypoints_from_csv(
         DataError: not in that form.
     """
     csv.field_size_limit(10_000_000)
-    opener: Any = gzip.open if path.suffix == ".gz" else open
     images, points, persons = [], [], []
     try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             reader = csv.DictReader(file)
             missing = sorted({*COLUMNS, "Image"} - set(reader.fieldnames or ()))
             if missing:
@@ -76,6 +94,53 @@ def keypoints_from_npz(
     return _packed(
         path, images[..., None] if images.ndim == 3 else images, points,
         [str(person) for person in persons.tolist()], seed, shares,
+    )  # fmt: skip
+
+
+def keypoints_from_photos(
+    rows: Sequence[tuple[Path, str]],
+    *,
+    size: int,
+    seed: int = 0,
+    shares: tuple[float, float, float] = SHARES,
+    notice: Callable[[str], None] = lambda message: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PackedData:
+    """Faces of photos with the points of their mesh: what a network can begin with before people have placed any.
+
+    Args:
+        rows: (file, person) of each photo.
+        size: side of the crops in pixels.
+        seed, shares: of the division by person.
+        notice, progress: told what was left out, and (photos done, photos in all).
+
+    Raises:
+        DataError: no face in any of them.
+    """
+    analyser = FaceAnalyser()
+    images, points, persons, files = [], [], [], []
+    for done, (file, person) in enumerate(rows):
+        progress(done, len(rows))
+        try:
+            image = read_picture(file)
+        except UnreadablePicture:
+            continue
+        subject = analyser.analyse(image).subject
+        if subject is None:
+            continue
+        placed = subject.transform_for(size).apply(subject.keypoints)
+        images.append(subject.crop(image, size))
+        points.append(np.where(subject.visibility[:, None] > 0, placed, np.nan))
+        persons.append(person)
+        files.append(file.name)
+    progress(len(rows), len(rows))
+    if lost := len(rows) - len(images):
+        notice(f"No face was found in {lost} of {len(rows)} pictures; they are left out.")
+    if not images:
+        raise DataError("None of the pictures shows a face: is this the right folder?")
+    return pack(
+        task=KEYPOINTS, images=np.stack(images), points=np.array(points, np.float32), persons=persons,
+        splits=split_people(persons, seed=seed, shares=shares), ids=files,
     )  # fmt: skip
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.data.keypoint_sources import keypoints_from_csv, keypoints_from_npz
+from ml.data.keypoint_sources import (
+    has_keypoints,
+    keypoints_from_csv,
+    keypoints_from_npz,
+    keypoints_from_photos,
+)
 from ml.data.manifest import MANIFEST, read_packed
 from ml.data.packed import KEYPOINTS, SMILEY, UNMASK, DataError, PackedData, pack
 from ml.data.splits import SHARES, assign_splits
@@ -36,8 +41,9 @@ def load_data(
 
     Args:
         task: "smiley" (see :func:`load_smiley_data`), "keypoints" or "unmask".
-        path: a packed directory; for keypoints Kaggle's CSV, also gzipped, or an ``.npz`` with ``image``, ``points``
-            and ``person``; for unmask a folder of photos, or a CSV ``file,person`` beside them.
+        path: a packed directory; for keypoints Kaggle's CSV, also gzipped, an ``.npz`` with ``image``, ``points``
+            and ``person``, or photos, whose points are the face mesh's; for unmask photos. Photos are a folder of them,
+            or a CSV ``file,person`` beside them.
         size: side of the crops cut from photos.
         seed: of the division into train, validation and test, and of the masks.
         shares: of people in train, validation and test.
@@ -59,10 +65,10 @@ def load_data(
     if task == KEYPOINTS:
         if path.is_file() and path.suffix == ".npz":
             return keypoints_from_npz(path, seed=seed, shares=shares)
-        if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
+        if path.is_file() and has_keypoints(path):
             return keypoints_from_csv(path, seed=seed, shares=shares)
-        raise DataError(
-            f"{path} is no data: name a packed data set, Kaggle's CSV, or an .npz with image, points and person."
+        return keypoints_from_photos(
+            _faces_in(path), size=size, seed=seed, shares=shares, notice=notice, progress=progress
         )
     if task == UNMASK:
         # Drawing masks loads what nothing else here needs.

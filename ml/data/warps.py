@@ -86,9 +86,13 @@ def move_points(points: Any, matrix: Any, mirror: Any) -> Any:
     In a mirrored picture left and right change their names.
     """
     back = _inverse(matrix)
-    flat = ops.concatenate([points, ops.ones_like(points[..., :1])], axis=-1)
-    moved = ops.matmul(flat, ops.transpose(back, (0, 2, 1)))
-    moved = moved[..., :2] / moved[..., 2:]
+    there = ops.logical_not(ops.isnan(points))
+    # NaN times zero is NaN in a gradient, too: missing ones are at 0 while anything is computed.
+    known = ops.where(there, points, 0.0)
+    moved = ops.matmul(
+        ops.concatenate([known, ops.ones_like(known[..., :1])], axis=-1), ops.transpose(back, (0, 2, 1))
+    )
+    moved = ops.where(there, moved[..., :2] / moved[..., 2:], float("nan"))
     swapped = ops.take(moved, list(FLIP_PERMUTATION), axis=1)
     return ops.where(ops.reshape(mirror, (-1, 1, 1)), swapped, moved)
 

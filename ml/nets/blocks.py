@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 #: Of the running statistics: small collections make few steps an epoch.
@@ -82,3 +83,26 @@ class SoftArgmax(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What is needed to make the same layer again."""
         return {**super().get_config(), "size": self.size, "margin": self.margin}
+
+
+@keras.saving.register_keras_serializable("smielfy")
+class LabelOffset(keras.layers.Layer):  # type: ignore[misc]
+    """Points [N, K, 2] moved sideways by a learnt constant.
+
+    The labels of a collection may lie beside the picture by a pixel (another idea of where a pixel's middle is, another
+    annotator). A network that learns from mirror images, too, cannot know: in those the labels lie on the other side.
+    ``ml.learner`` mirrors them about where they are symmetric, and learns the offset with the rest.
+    """
+
+    def build(self, shape: Any) -> None:
+        """One number, in pixels."""
+        self.offset = self.add_weight(shape=(1,), initializer="zeros", name="offset")
+
+    @property
+    def vector(self) -> Any:
+        """(dx, 0)."""
+        return self.offset * np.array([1.0, 0.0], np.float32)
+
+    def call(self, points: Any) -> Any:
+        """The points where the labels would be."""
+        return points + self.vector

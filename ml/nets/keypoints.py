@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ml.nets.blocks import SoftArgmax, convolve, residual, standardised, trunk
+from ml.nets.blocks import LabelOffset, SoftArgmax, convolve, residual, standardised, trunk
 
 
 def smielfy_points(points: int = 15, *, size: int = 96, channels: int = 1) -> Any:
@@ -30,4 +30,5 @@ def smielfy_points(points: int = 15, *, size: int = 96, channels: int = 1) -> An
     x = layers.Add(name="join")([convolve(x, fine.shape[-1], 1, name="fit"), fine])
     x = residual(x, fine.shape[-1], name="mix")
     maps = layers.Conv2D(points, 1, name="heatmaps")(x)
-    return keras.Model(inputs, SoftArgmax(size, name="points")(maps), name="smielfy_points")
+    points_found = LabelOffset(name="beside")(SoftArgmax(size, name="points")(maps))
+    return keras.Model(inputs, points_found, name="smielfy_points")

@@ -9,6 +9,7 @@ from keras import ops
 
 from ml.data.packed import KEYPOINTS, UNMASK
 from ml.landmarks import FLIP_PERMUTATION
+from ml.nets.blocks import LabelOffset
 
 
 @keras.saving.register_keras_serializable("smielfy")
@@ -26,20 +27,23 @@ class MirrorPoints(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         side: of the pictures, in pixels.
+        offset: by how much labels lie beside the picture, in pixels; see ``ml.nets.blocks.LabelOffset``.
     """
 
-    def __init__(self, side: int, **kwargs: Any) -> None:
+    def __init__(self, side: int, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.side = side
+        self.side, self.offset = side, offset
 
     def call(self, points: Any) -> Any:
         """The points where they are in the picture."""
         swapped = ops.take(points, list(FLIP_PERMUTATION), axis=1)
-        return ops.concatenate([self.side - 1 - swapped[..., :1], swapped[..., 1:]], axis=-1)
+        return ops.concatenate(
+            [self.side - 1 + 2 * self.offset - swapped[..., :1], swapped[..., 1:]], axis=-1
+        )
 
     def get_config(self) -> dict[str, Any]:
         """What is needed to make the same layer again."""
-        return {**super().get_config(), "side": self.side}
+        return {**super().get_config(), "side": self.side, "offset": self.offset}
 
 
 def averaged_with_mirror(net: Any, task: str) -> Any:
@@ -47,7 +51,8 @@ def averaged_with_mirror(net: Any, task: str) -> Any:
     inputs = keras.Input(net.inputs[0].shape[1:], name="image")
     other = net(Mirror(name="mirror")(inputs))
     if task == KEYPOINTS:
-        other = MirrorPoints(int(net.inputs[0].shape[1]), name="mirror_points")(other)
+        beside = sum(float(layer.offset[0]) for layer in net.layers if isinstance(layer, LabelOffset))
+        other = MirrorPoints(int(net.inputs[0].shape[1]), beside, name="mirror_points")(other)
     elif task == UNMASK:
         other = Mirror(name="mirror_back")(other)
     return keras.Model(inputs, keras.layers.Average(name="mean")([net(inputs), other]), name=net.name)

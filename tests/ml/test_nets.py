@@ -83,3 +83,38 @@ def test_the_mirrored_average_does_not_care_which_way_a_face_looks():
     assert flip_points(mirrored, 16) == pytest.approx(found, abs=1e-4)
     assert not np.allclose(found, np.asarray(net(picture)), atol=1e-2)
     assert sorted(FLIP_PERMUTATION) == list(range(15))
+
+
+def test_labels_that_lie_beside_the_picture_are_learnt_from_mirror_images_too():
+    """The network sees where the square is; only the offset of its labels is left to learn, missing points or not."""
+    import keras
+    from keras import ops
+
+    from ml.config import TrainConfig
+    from ml.data.augment import VIEWS, Views
+    from ml.learner import Learner
+    from ml.nets.blocks import LabelOffset, SoftArgmax
+    from ml.nets.mirrored import averaged_with_mirror
+    from ml.tasks import choose_task
+    from tests.ml.test_tasks import squares
+
+    data = squares()
+    inputs = keras.Input((24, 24, 1))
+    middle = SoftArgmax(24, margin=0)(ops.repeat(inputs - 100.0, 15, axis=-1))
+    net = keras.Model(inputs, LabelOffset()(middle))
+    images = np.asarray(data.images[:16], np.float32)
+    truth = np.asarray(net(images))
+    points = truth + np.array([3, 0], np.float32)
+    points[:, 2] = np.nan
+    VIEWS["mirrored"] = Views(flip=True, degrees=5)
+    try:
+        config = TrainConfig.of("keypoints", views="mirrored", learning_rate=0.1)
+        learner = Learner(net, choose_task(config, data), config)
+    finally:
+        del VIEWS["mirrored"]
+    batch = {"image": images, "points": points}
+    for _ in range(120):
+        learner.train_on_batch(batch)
+    assert float(net.layers[-1].offset[0]) == pytest.approx(3, abs=0.2)
+    served = np.asarray(averaged_with_mirror(net, "keypoints")(images))
+    assert served == pytest.approx(np.asarray(net(images)), abs=1e-3)

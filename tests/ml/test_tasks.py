@@ -227,6 +227,22 @@ def test_an_npz_of_keypoints_is_read(tmp_path):
     )
 
 
+def test_photos_teach_keypoints_by_their_mesh(tmp_path, astronaut):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    Image.new("RGB", (80, 80)).save(tmp_path / "empty.png")
+    said = []
+    data = load_data("keypoints", tmp_path, size=96, notice=said.append)
+    assert data.images.shape == (1, 96, 96, 3)
+    assert data.ids.tolist() == ["face.jpg"]
+    eyes = data.points[0, :2]
+    assert eyes[:, 1] == pytest.approx([34, 34], abs=3), "crops are aligned on the eyes"
+    assert eyes[0, 0] - eyes[1, 0] == pytest.approx(33, abs=4)
+    assert said == ["No face was found in 1 of 2 pictures; they are left out."]
+    (tmp_path / "labels.csv").write_text("file,person\nempty.png,ann\n")
+    with pytest.raises(DataError, match="None of the pictures shows a face"):
+        load_data("keypoints", tmp_path, size=96)
+
+
 def test_a_folder_of_faces_becomes_pairs_of_each_person_in_one_split(tmp_path, astronaut):
     for index in range(6):
         Image.fromarray(np.roll(astronaut, 3 * index, axis=1)).save(tmp_path / f"{index}.jpg")
