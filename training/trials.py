@@ -1,7 +1,8 @@
 """The trainings that a run consists of, and which of them is kept.
 
     scratch       always
-    warm          where it is asked for and a model of this architecture serves that is not stale: goes on from it
+    warm          where it is asked for: goes on from the active model, or, for smileys where none is, from the one for
+                  keypoints; only from one that has the same trunk and is not stale
     by_picture    where it is asked for: people are not kept apart. It is shown beside the kept one, and never served
 
 They share the run's seconds equally: what is compared has learned for equally long. Of scratch and warm the one is
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ml.nets.registry import RELATED
 from operations.jobs.running import RunningJob
 
 from .artifacts import artifact_check, artifact_fetch
@@ -36,13 +38,22 @@ class Trained:
 def trials_plan(run: TrainingRun) -> list[dict[str, Any]]:
     """What the run consists of, as JSON values."""
     trials: list[dict[str, Any]] = [{"kind": SCRATCH, "name": "from scratch"}]
-    active = ModelVersion.objects.active(run.task) if run.warm_start else None
-    if active and active.stale_since is None and active.run.architecture == run.architecture:
-        trials.append({"kind": WARM, "name": f"from {active}", "model": active.pk})
+    source = _source(run) if run.warm_start else None
+    if source is not None:
+        trials.append({"kind": WARM, "name": f"from {source}", "model": source.pk})
     if run.random_split:
         trials.append({"kind": BY_PICTURE, "name": "people not kept apart"})
     share = max(run.max_seconds // len(trials), 1)
     return [{**trial, "max_seconds": share} for trial in trials]
+
+
+def _source(run: TrainingRun) -> ModelVersion | None:
+    """What a warm training goes on from."""
+    for task, architecture in ((run.task, run.architecture), (Task.KEYPOINTS, RELATED.get(run.architecture))):
+        active = ModelVersion.objects.active(task)
+        if active and active.stale_since is None and active.run.architecture == architecture:
+            return active
+    return None
 
 
 def trials_stale(run: TrainingRun) -> bool:
@@ -111,8 +122,9 @@ def _train(
     command += ["--out", str(folder / trial["kind"]), "--epochs", str(run.epochs), "--seed", str(run.seed)]
     command += ["--max-seconds", str(trial["max_seconds"]), "--json"]
     if trial["kind"] == WARM:
-        source = artifact_fetch(ModelVersion.objects.get(pk=trial["model"]))
-        artifact_check(source, run.task)
+        begun = ModelVersion.objects.get(pk=trial["model"])
+        source = artifact_fetch(begun)
+        artifact_check(source, begun.task)
         command += ["--warm-start", str(source)]
     if trial["kind"] == BY_PICTURE:
         command += ["--split-by", "picture"]

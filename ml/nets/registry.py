@@ -83,6 +83,9 @@ ARCHITECTURES = {
     ),
 }  # fmt: skip
 
+#: A network of another task that one can begin with, for they have a trunk in common.
+RELATED = {"smielfy_faces": "smielfy_points"}
+
 #: What is trained when no name is given.
 BEST = {"smiley": "smielfy_faces", "keypoints": "smielfy_points", "unmask": "smielfy_unmask"}
 

@@ -12,10 +12,11 @@ from collector.services import photo_withdraw
 from operations.jobs import running
 from operations.models import Job
 from operations.problems import Problem
+from tests.ml.models import write_small_placer
 from training.datasets import dataset_freeze
 from training.models import DatasetVersion, ModelVersion, TrainingRun
 from training.promotion import model_promote
-from training.runs import run_request, run_retry
+from training.runs import model_register, run_request, run_retry
 
 Register = Callable[..., ModelVersion]
 
@@ -132,6 +133,29 @@ def test_what_is_stale_or_of_another_architecture_is_not_gone_on_from(
     ]
     photo_withdraw(photo=people[0], actor="participant")
     assert kinds(done(active.run.version, warm_start=True)) == [("scratch", True)]
+
+
+def test_smileys_begin_with_the_network_for_keypoints_where_none_serves_yet(
+    version: DatasetVersion, trains: Callable[..., None], tmp_path: Path, people: list[Photo]
+) -> None:
+    trains(scratch=0.7, warm=0.8)
+    facts = {
+        "task": "keypoints",
+        "architecture": "smielfy_points",
+        "created_by": "system",
+        "photos": len(people),
+    }
+    points = TrainingRun.objects.create(version=version, **facts)
+    artifact = write_small_placer(tmp_path / "placer")
+    placer = model_promote(
+        model=model_register(run=points, artifact=artifact, metrics={"classes": []}), actor="system"
+    )
+    assert kinds(done(version, warm_start=True)) == [("scratch", True)]  # nothing in common with garage_cnn
+    run = done(version, warm_start=True, architecture="smielfy_faces")
+    assert kinds(run) == [("scratch", False), ("warm", True)]
+    assert run.started_from == placer
+    photo_withdraw(photo=people[0], actor="participant")
+    assert ModelVersion.objects.get(run=run).stale_since is not None
 
 
 def test_run_fails_when_the_training_from_scratch_does(
