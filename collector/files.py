@@ -1,6 +1,7 @@
 """Files that must go: those of withdrawn photos, and those whose row was never committed."""
 
 import errno
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,11 @@ from operations.jobs.services import job_enqueue
 from operations.models import Job
 from operations.private_files import files_before
 from operations.problems import Problem
+from operations.stores.base import StoreError
 
 from .models import Photo
+
+logger = logging.getLogger(__name__)
 
 _NAMES_AT_ONCE = 500
 _DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the round runs every hour
@@ -28,9 +32,18 @@ _DAYS_SEARCHED = 7  # a crash leaves its orphan in the folder of its day; the ro
 
 @contextmanager
 def told_when_full() -> Iterator[None]:
-    """Raises Problem (storage_full) where the disk of the files or of the database has no room for what is written."""
+    """Raises Problem (storage_full) where the disk of the files or of the database has no room for what is written,
+    and storage_away where the store of the files cannot be used."""
     try:
         yield
+    except StoreError as error:
+        logger.exception("No photo can be kept")
+        raise Problem(
+            "storage_away",
+            _("No photos can be stored at the moment. Yours is tried again, so keep this page open."),
+            status=503,
+            retry_after=60,
+        ) from error
     except (OSError, OperationalError) as error:
         if not _is_full(error):
             raise

@@ -210,11 +210,14 @@ CACHES = {
 }
 
 # Files: private, and never under a public address
+FILES_URL = env.str("FILES_URL", default="")
+_files: dict[str, Any] = (
+    {"BACKEND": "operations.stores.objects.ObjectStore", "OPTIONS": {"url": FILES_URL}}
+    if FILES_URL
+    else {"BACKEND": "operations.stores.local.LocalStore", "OPTIONS": {"location": DATA_DIR / "private"}}
+)
 STORAGES = {
-    "default": {
-        "BACKEND": "operations.private_files.DurableStorage",
-        "OPTIONS": {"location": DATA_DIR / "private"},
-    },
+    "default": _files,
     "staticfiles": {"BACKEND": "operations.static_files.ModuleManifestStorage"},
 }
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gz", "br", "woff", "woff2", "map")

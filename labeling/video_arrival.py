@@ -12,11 +12,12 @@ from django.db import IntegrityError, transaction
 from collector.files import atomic_with_files, files_erase
 from collector.models import ImportBatch, Smiley
 from operations.audit import audit_record
+from operations.private_files import files_beginning
 from operations.problems import Problem
 
 from .imports import batch_open
 from .models import VideoImport, videos
-from .video_files import JoinedPieces, begins_like_a_video, files_beginning
+from .video_files import JoinedPieces, begins_like_a_video
 from .video_work import video_enqueue
 
 

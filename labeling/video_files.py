@@ -1,15 +1,10 @@
-"""Videos as files: how they are told from other files, put together, and where programs can open them."""
+"""Videos as files: how they are told from other files, and put together."""
 
 import hashlib
 import io
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import IO, Any
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 
 # How files begin that hold moving pictures: Matroska and WebM, MPEG, Ogg, WMV, FLV.
@@ -52,35 +47,3 @@ class JoinedPieces(io.RawIOBase):
                 return len(read)
             self._piece.close()
             self._piece = None
-
-
-def files_beginning(start: str) -> list[str]:
-    """Names of the stored files that begin so: also what is left of writing one when the process was killed."""
-    folder, _, first = start.rpartition("/")
-    try:
-        _, names = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return []
-    return [f"{folder}/{name}" for name in names if name.startswith(first)]
-
-
-@contextmanager
-def on_disk(name: str) -> Iterator[Path]:
-    """A stored file as one that other programs can open; where the storage is elsewhere, a copy for a while.
-
-    Raises FileNotFoundError.
-    """
-    try:
-        path = Path(default_storage.path(name))
-    except NotImplementedError:
-        with (
-            tempfile.NamedTemporaryFile(dir=settings.DATA_DIR) as copy,
-            default_storage.open(name, "rb") as stored,
-        ):
-            shutil.copyfileobj(stored, copy)
-            copy.flush()
-            yield Path(copy.name)
-        return
-    if not path.is_file():
-        raise FileNotFoundError(name)
-    yield path

@@ -20,10 +20,10 @@ from operations.audit import audit_record
 from operations.jobs.running import JobRefused
 from operations.jobs.services import job_enqueue, job_retry
 from operations.models import Job
+from operations.private_files import files_beginning, on_disk
 from operations.problems import Problem
 
 from .models import VideoImport
-from .video_files import files_beginning, on_disk
 from .video_imports import Cast, VideoFile, VideoPass, video_import, video_tracks
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         from . import pulses  # noqa: F401  (connects the workers' heartbeat)
         from .jobs import housekeeping  # noqa: F401  (registers its own rounds)
+        from .stores import care  # noqa: F401  (registers its round and its check)
 
         post_migrate.connect(_grant_roles, sender=self)
 

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from .jobs import broker
 from .models import Job, QueuePulse
+from .private_files import store
+from .stores.base import StoreError
 
 CANARY_QUEUES = (Job.Queue.MEDIA, Job.Queue.BULK)
 _FRESH = timedelta(seconds=20)
@@ -26,9 +28,13 @@ class Check:
 
 
 def readiness() -> list[Check]:
-    """Database, broker, and each queue's workers: media and bulk by a task that goes all the way through,
+    """Database, broker, files, and each queue's workers: media and bulk by a task that goes all the way through,
     train by its heartbeat, for a training holds its worker for long."""
-    checks = [_attempt("database", _database), _attempt("broker", broker.ping)]
+    checks = [
+        _attempt("database", _database),
+        _attempt("broker", broker.ping),
+        _attempt("files", lambda: store().check_answers()),
+    ]
     if all(check.ok for check in checks):
         checks += _queues()
     return checks
@@ -42,6 +48,8 @@ def _database() -> None:
 def _attempt(name: str, probe: Callable[[], None]) -> Check:
     try:
         probe()
+    except StoreError as error:
+        return Check(name, False, str(error))
     except Exception as error:  # whatever a driver raises, the answer is the same
         return Check(name, False, type(error).__name__)
     return Check(name, True, "answers")

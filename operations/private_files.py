@@ -1,16 +1,15 @@
 """Photos, crops and artifacts: written so that a crash leaves all or nothing, served only by authorising views."""
 
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
-from django.core.files import File
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404
+
+from .stores.base import PrivateStore
 
 PRIVATE_HEADERS = {
     "Cache-Control": "private, no-store",
@@ -18,77 +17,35 @@ PRIVATE_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-TEMPORARY = ".part"
 
 
-class DurableStorage(FileSystemStorage):
-    """The local folder. A name appears only when its bytes are safe on disk, and has no public address."""
-
-    def __init__(self, location: str | Path) -> None:
-        super().__init__(location=str(location), base_url="")
-
-    def _save(self, name: str, content: File[Any]) -> str:
-        target = Path(self.path(name))
-        _make_folder(target.parent)
-        temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}{TEMPORARY}")
-        try:
-            with open(temporary, "xb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-                for chunk in content.chunks():
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
-        return name
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        # Names are UUIDs made by us: writing one again means the same content again.
-        return name
-
-    def url(self, name: str | None) -> str:
-        raise ValueError("Private files have no address: serve them through an authorising view.")
+def store() -> PrivateStore:
+    return cast(PrivateStore, default_storage)
 
 
-def part_name(name: str) -> str:
-    """What a file is called that `file_written` has not finished. It sorts before its final name: who erases both in
-    the order of their names misses neither, even if one becomes the other at this moment."""
-    folder, _, base = name.rpartition("/")
-    return f"{folder}/.{base}{TEMPORARY}"
-
-
-@contextmanager
-def file_written(name: str) -> Iterator[IO[bytes]]:
-    """Write a large file where it is going to stay. It has its name only once it is whole and safe on disk; what a
-    kill leaves behind has `part_name`."""
-    target, part = Path(default_storage.path(name)), Path(default_storage.path(part_name(name)))
-    _make_folder(target.parent)
-    try:
-        with open(part, "x+b", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
+def file_written(name: str) -> AbstractContextManager[IO[bytes]]:
+    """Write a large file bit by bit; it can be read again meanwhile. It has its name only once it is whole and safe.
+    Raises FileNotFoundError when it was deleted while it was written."""
+    return store().written(name)
 
 
 def files_before(folder: str, moment: datetime) -> Iterator[str]:
-    """Names of the files in a folder that were last changed before `moment`, one by one, however many there are."""
-    try:
-        entries = os.scandir(default_storage.path(folder))
-    except FileNotFoundError:
-        return
-    with entries:
-        for entry in entries:
-            # What was deleted since the listing began is no file any more.
-            with suppress(FileNotFoundError):
-                if entry.is_file() and entry.stat().st_mtime < moment.timestamp():
-                    yield f"{folder}/{entry.name}"
+    """Names of all files in a folder and the folders in it that were last changed before `moment`, one by one, however
+    many there are; also of what somebody began to write and left."""
+    return store().names_before(folder, moment)
+
+
+def files_beginning(start: str) -> list[str]:
+    """Names of the files that begin so: also of what somebody began to write and left."""
+    return store().names_beginning(start)
+
+
+def on_disk(name: str) -> AbstractContextManager[Path]:
+    """A stored file as one that other programs can open; where the store is elsewhere, a copy for a while.
+
+    Raises FileNotFoundError.
+    """
+    return store().on_disk(name)
 
 
 def private_response(name: str, *, content_type: str, download_as: str | None = None) -> FileResponse:
@@ -106,23 +63,3 @@ def private_response(name: str, *, content_type: str, download_as: str | None = 
     for header, value in PRIVATE_HEADERS.items():
         response.headers[header] = value
     return response
-
-
-def _make_folder(folder: Path) -> None:
-    """Create the folder and make its own entry durable, which `fsync` of a file alone does not do."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    # One by one, for `parents=True` would give the outer ones another mode.
-    for part in reversed(missing):
-        part.mkdir(exist_ok=True, mode=0o700)
-        _sync_folder(part.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,7 +25,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_GET
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The whole site can work: database, broker and workers."""
+    """The whole site can work: database, broker, files and workers."""
     checks = readiness()
     ready = all(check.ok for check in checks)
     body = {"status": "ready" if ready else "not ready", "checks": {c.name: c.detail for c in checks}}

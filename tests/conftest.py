@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +23,15 @@ from PIL import Image
 
 from operations.launch import broker as launch_broker
 from operations.launch.static_collection import collect_if_changed
+from operations.stores.base import PrivateStore
+from operations.stores.local import LocalStore
+from operations.stores.objects import ObjectStore
+from tests.storage import new_bucket, running_object_server, stored_by
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
+__all__ = ["wait_until"]
+
 SAMPLES = (ROOT / os.environ["SMIELFY_SAMPLES"]).resolve()
 
 
@@ -105,7 +111,7 @@ def private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     folder = tmp_path / "private"
     folder.mkdir()
-    default_storage.exists("")  # the storage is made when it is first used
+    default_storage.exists("none")  # the storage is made when it is first used
     storage = default_storage._wrapped
 
     def forget_where() -> None:
@@ -116,6 +122,32 @@ def private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     forget_where()
     yield folder
     forget_where()
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[str]:
+    """A real S3 server; the address at which it listens."""
+    with running_object_server() as address:
+        yield address
+
+
+@pytest.fixture
+def object_store(object_server: str) -> Iterator[ObjectStore]:
+    """A bucket of this test's own, in which the site keeps its files."""
+    store = new_bucket(object_server)
+    with stored_by(store):
+        yield store
+
+
+@pytest.fixture(params=["folder", "objects"])
+def either_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateStore]:
+    """The test runs twice: with files in a folder, and in an object store."""
+    if request.param == "objects":
+        yield request.getfixturevalue("object_store")
+        return
+    store = LocalStore(tmp_path / "private")
+    with stored_by(store):
+        yield store
 
 
 @pytest.fixture
@@ -160,15 +192,6 @@ def running_broker() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """Poll a real condition; fails with the words `what` when it does not come about."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
-    return result
 
 
 class LiveSite:

@@ -10,7 +10,7 @@ os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="smielfy-")
 os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
 os.environ["TRAINING_TASKS"] = ""  # a test that trains says so
 os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
-for name in ("SITE_NAME", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "STATIC_ROOT"):
+for name in ("FILES_URL", "SITE_NAME", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "STATIC_ROOT"):
     os.environ.pop(name, None)
 
 # Processes that share the suite among them share a Redis, too, but no database of it.

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from typing import IO, Any
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
+
+from operations.stores.spool import spool
 
 from .models import DatasetItem, Split
 from .pages import pages
@@ -42,7 +43,7 @@ def manifest_written(items: "QuerySet[DatasetItem]") -> Iterator[Manifest]:
     people, digest = set(), hashlib.sha256()
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     rows = items.values_list("photo_id", "photo__participant_id", "smiley__slug", "split")
-    with tempfile.TemporaryFile() as file:
+    with spool() as file:
         for page in pages(rows, "photo_id"):
             for row in page:
                 line = manifest_line(row)

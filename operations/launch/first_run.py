@@ -21,7 +21,7 @@ def prepare(*, ask: bool) -> str:
 
     call_command("migrate", interactive=False, verbosity=0)
     # Standard output is for the link.
-    call_command("check", tags=["database"], databases=["default"], stdout=StringIO())
+    call_command("check", tags=["database", "files"], databases=["default"], stdout=StringIO())
     collect_if_changed(lambda: _say("Compressing the static files, which have changed …"))
     link = _first_account_link()
     if link and ask and _ask_for_first_account():

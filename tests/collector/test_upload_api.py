@@ -31,8 +31,10 @@ from collector.services import consent_give, photo_submit
 from collector.signals import photo_submitted
 from operations.models import Job
 from operations.problems import Problem
+from operations.stores.objects import ObjectStore
 from tests.conftest import ROOT
 from tests.operations.conftest import do_round
+from tests.storage import stored_by
 
 from .conftest import Browser, problem, upload
 from .pictures import (
@@ -428,6 +430,18 @@ def test_full_disk_is_told_and_leaves_nothing(
     assert "no room" in problem(answer, 507, "storage_full")["detail"]
     assert answer.headers["Retry-After"] == "60"
     assert kept() == []
+    sent["image"].seek(0)
+    assert browser.post(PHOTOS, sent).status_code == 201
+
+
+def test_object_store_that_does_not_answer_is_told_and_the_photo_is_sent_again(
+    browser: Browser, kept: Kept, object_server: str
+) -> None:
+    sent = fields()
+    with stored_by(ObjectStore(f"s3://not-made?endpoint={object_server}")):
+        answer = browser.post(PHOTOS, sent)
+    assert "tried again" in problem(answer, 503, "storage_away")["detail"]
+    assert not Photo.objects.exists()
     sent["image"].seek(0)
     assert browser.post(PHOTOS, sent).status_code == 201
 

@@ -23,7 +23,7 @@ from collector.models import ImportBatch, Participant, Photo, Smiley
 from labeling import video_work as working
 from labeling.models import VideoImport, videos
 from labeling.video_arrival import video_begin, video_take
-from labeling.video_files import begins_like_a_video, on_disk
+from labeling.video_files import begins_like_a_video
 from labeling.video_work import video_erase, video_name, video_retry, video_work
 from operations.jobs import running
 from operations.jobs.services import jobs_release_expired
@@ -533,23 +533,6 @@ def test_orphans_are_erased_and_what_is_kept_is_not(
     do_round("labeling.erase_orphans")
     assert len(kept(private_folder)) == 3
     assert all(name.startswith(str(video.pk)) for name in kept(private_folder))
-
-
-def test_video_in_another_storage_is_copied_for_as_long_as_it_is_open(
-    private_folder: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = default_storage.save("videos/one.video", ContentFile(film))
-
-    def nowhere(name: str) -> str:
-        raise NotImplementedError
-
-    monkeypatch.setattr(default_storage._wrapped, "open", default_storage.open)
-    stored = default_storage.open(name, "rb")
-    monkeypatch.setattr(default_storage._wrapped, "open", lambda *_: stored)
-    monkeypatch.setattr(default_storage._wrapped, "path", nowhere)
-    with on_disk(name) as path:
-        assert path.read_bytes() == film
-    assert not path.exists()
 
 
 # --- who may

@@ -429,7 +429,11 @@ def test_readyz_names_what_is_missing_without_a_broker(settings: Any) -> None:
     finally:
         current_app.conf.broker_url = former
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": "answers", "broker": "OperationalError"}
+    assert answer.json()["checks"] == {
+        "database": "answers",
+        "broker": "OperationalError",
+        "files": "answers",
+    }
 
 
 @pytest.mark.broker

@@ -7,20 +7,20 @@ import io
 import os
 import shutil
 import tarfile
-import tempfile
 from typing import IO, Any, cast
+
+from operations.stores.spool import spool
 
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK = 1024 * 1024
 
 
 class Archive:
-    """All members lie in the folder `root`. `aside` is where larger members wait, in files without a name."""
+    """All members lie in the folder `root`."""
 
-    def __init__(self, file: IO[bytes], *, root: str = "", aside: str | None = None) -> None:
+    def __init__(self, file: IO[bytes], *, root: str = "") -> None:
         self._file = file
         self._root = f"{root}/" if root else ""
-        self._aside = aside
 
     def add(self, name: str, data: bytes) -> None:
         self._file.write(self._header(name, len(data)))
@@ -38,7 +38,7 @@ class Archive:
 
     def spool(self) -> IO[bytes]:
         """A file for what is written bit by bit while other members are added; it is gone once it is closed."""
-        return tempfile.TemporaryFile(dir=self._aside)
+        return spool()
 
     def text_spool(self) -> "io.TextIOWrapper[Any]":
         return io.TextIOWrapper(self.spool(), encoding="utf-8", newline="")

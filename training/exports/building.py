@@ -13,7 +13,7 @@ from collector.models import Photo, Scope
 from operations.audit import audit_record
 from operations.jobs.running import JobRefused, RunningJob
 from operations.models import Job
-from operations.private_files import file_written, part_name
+from operations.private_files import file_written
 
 from ..datasets import VersionChanged, dataset_revise, datasets_hold, items_of
 from ..models import DatasetItem
@@ -77,18 +77,13 @@ def _begin(export: Export, job: RunningJob) -> str:
         datasets_hold()  # who is withdrawing something has done so when we begin to read, or finds our name
         Export.objects.filter(pk=export.pk).update(file=name, changed=False)
     if former:
-        _erase(former)
+        default_storage.delete(former)
     export.file, export.revision = name, export.version.revision
     return name
 
 
-def _erase(name: str) -> None:
-    for one in (part_name(name), name):
-        default_storage.delete(one)
-
-
 def _write(export: Export, file: IO[bytes], job: RunningJob, page: int) -> int:
-    archive = Archive(file, root=f"smielfy-{export}", aside=default_storage.path(f"{FOLDER}/{export.pk}"))
+    archive = Archive(file, root=f"smielfy-{export}")
     writer = writer_of(export.format, archive)
     table = Table(archive, "samples.csv", COLUMNS)
     companions = Companions(export, archive)

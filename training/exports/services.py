@@ -15,7 +15,6 @@ from collector.files import files_erase
 from operations.audit import audit_record
 from operations.jobs.services import job_enqueue
 from operations.models import Job
-from operations.private_files import part_name
 from operations.problems import Problem
 
 from ..models import DatasetVersion
@@ -177,6 +176,4 @@ def export_remove(*, export: Export, actor: str) -> None:
 
 def _erase(export: Export) -> None:
     # A subject of its own for each file: the job for a former one may be waiting still.
-    files_erase(
-        subject=f"export:{export.pk}:{uuid.uuid4().hex[:8]}", names=[part_name(export.file), export.file]
-    )
+    files_erase(subject=f"export:{export.pk}:{uuid.uuid4().hex[:8]}", names=[export.file])

@@ -13,11 +13,11 @@ from django.db import connection, transaction
 
 from collector.models import Participant, Photo
 from collector.services import photo_withdraw
-from operations import private_files
 from operations.jobs import running
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
+from operations.stores import local
 from tests.conftest import jpeg
 from tests.labeling.conftest import newcomer
 from training import manifests
@@ -93,8 +93,8 @@ class Steps:
         self.taken, self.at, self.then = 0, -1, lambda: None
         for owner, name in (
             (RunningJob, "progress"),
-            (private_files.os, "replace"),
-            (private_files, "_sync_folder"),
+            (local.os, "replace"),
+            (local, "_sync_folder"),
             (manifests.Manifest, "store"),
             (building, "_sha256"),
             (building, "_offer"),

@@ -1,0 +1,79 @@
+"""Where the files of a test are kept: a folder, or a bucket on a real S3 server; and all that is in there."""
+
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.files.storage import default_storage
+
+from operations.stores.base import PrivateStore
+from operations.stores.objects import ObjectStore
+
+from .waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def stored_by(store: PrivateStore) -> Iterator[None]:
+    """Have the site keep its files there for a while."""
+    default_storage.exists("none")  # the storage is made when it is first used
+    former, default_storage._wrapped = default_storage._wrapped, store
+    try:
+        yield
+    finally:
+        default_storage._wrapped = former
+
+
+@contextmanager
+def running_object_server() -> Iterator[str]:
+    """A real S3 server; the address at which it listens. Whoever comes may write there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.object_server", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def listens() -> bool:
+        assert process.poll() is None, "the server has ended"
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(listens, "the object store listens")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def new_bucket(server: str) -> ObjectStore:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ.setdefault(name, "of-the-tests")
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    store = ObjectStore(f"s3://{bucket}/site?endpoint={server}")
+    store._client.create_bucket(Bucket=bucket)
+    return store
+
+
+def all_files(store: PrivateStore) -> dict[str, bytes]:
+    """Whatever is in a store, by whatever name: older versions, and what was begun and left, too."""
+    if not isinstance(store, ObjectStore):
+        root = Path(store.path(""))
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    client, bucket = store._client, {"Bucket": store.bucket_name}
+    found = {}
+    for page in client.get_paginator("list_object_versions").paginate(**bucket):
+        for one in page.get("Versions", ()):
+            body = client.get_object(**bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"]
+            found[f"{store._name(one['Key'])} {one['VersionId']}".removesuffix(" null")] = body.read()
+        for one in page.get("DeleteMarkers", ()):
+            found[f"{store._name(one['Key'])} {one['VersionId']} deleted"] = b""
+    for upload in store._uploads(""):
+        found[f"{store._name(upload['Key'])} unfinished"] = b""
+    return found
