@@ -28,6 +28,8 @@ from training.models import DatasetVersion
 
 from .conftest import accepted_photo
 
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
 
 def work(*kinds: str) -> None:
     """Do what waits, as the workers do."""
@@ -105,6 +107,3 @@ def download(export: Export) -> bytes:
     rest = visitor().get(link, secure=True, headers={"Range": f"bytes={half}-", "If-Range": first["ETag"]})
     assert (first.status_code, rest.status_code) == (206, 206)
     return b"".join([*first.streaming_content, *rest.streaming_content])
-
-
-pytestmark = pytest.mark.usefixtures("db")
