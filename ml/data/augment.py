@@ -52,6 +52,10 @@ VIEWS = {
     "mirror": Views(flip=True, contrast=0.5, brightness=0.1, saturation=0.5),
     "paired": Views(degrees=10, scale=0.1, shift=0.04, flip=True, contrast=0.25, brightness=0.12, colour=0.08),
     "moved": Views(degrees=20, scale=0.2, shear=0.08, shift=0.08, flip=True, contrast=0.35, brightness=0.15),
+    # For faces that are cut out alike, as smileys are.
+    "aligned": Views(
+        degrees=10, scale=0.1, shear=0.05, shift=0.06, flip=True, contrast=0.3, brightness=0.1, cutout=0.5,
+    ),
     "full": Views(
         degrees=20, scale=0.2, shear=0.08, shift=0.08, tilt=0.08, flip=True, contrast=0.35, brightness=0.15,
         colour=0.1, saturation=0.3, blur=0.2, noise=0.3, jpeg=0.2, cutout=0.3, cover=0.1,

@@ -74,7 +74,7 @@ ARCHITECTURES = {
     "smielfy_faces": Architecture(
         "smiley", "ml.nets.smiley:smielfy_faces", 48, 3,
         {**_OURS, "epochs": 100, "stop_patience": 100, "batch_size": 32, "learning_rate": 3e-3, "weight_decay": 1e-3,
-         "label_smoothing": 0.1},
+         "label_smoothing": 0.1, "views": "aligned"},
     ),
     "smielfy_unmask": Architecture(
         "unmask", "ml.nets.unmask:smielfy_unmask", 128, 3,

@@ -250,7 +250,7 @@ def test_noise_has_the_deviation_asked_for():
     assert np.array_equal(given_all[1], images[1])
 
 
-@pytest.mark.parametrize("name", ["plain", "published", "mirror", "moved", "full"])
+@pytest.mark.parametrize("name", ["plain", "published", "mirror", "moved", "aligned", "full"])
 def test_views_keep_shape_and_range_and_leave_tests_alone(name):
     from ml.data.augment import VIEWS, Augment
 
