@@ -2,11 +2,13 @@
 
 import os
 import secrets
+import shutil
 import tempfile
 from urllib.parse import urlsplit, urlunsplit
 
 # Short, for the broker's socket lives in it.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="smielfy-")
+_DATA_DIR = os.environ["DATA_DIR"]
 os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
 os.environ["TRAINING_TASKS"] = ""  # a test that trains says so
 os.environ.setdefault("SMIELFY_SAMPLES", "../shared/samples")
@@ -17,3 +19,8 @@ for name in ("FILES_URL", "SITE_NAME", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "STAT
 if os.environ.get("REDIS_URL") and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     given = urlsplit(os.environ["REDIS_URL"])
     os.environ["REDIS_URL"] = urlunsplit(given._replace(path=f"/{worker.removeprefix('gw')}"))
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind; at the exit of a process that shares the suite nothing else is called."""
+    shutil.rmtree(_DATA_DIR, ignore_errors=True)
