@@ -132,16 +132,26 @@ def photo_submit(
 
 
 def photo_import(
-    *, batch: ImportBatch, participant: Participant, smiley: Smiley, client_id: uuid.UUID, data: bytes
+    *,
+    batch: ImportBatch,
+    participant: Participant,
+    smiley: Smiley,
+    client_id: uuid.UUID,
+    data: bytes,
+    photo_id: uuid.UUID | None = None,
 ) -> tuple[Photo, bool]:
-    """Take in a research picture, through the same checks and without a consent.
+    """Take in a research picture, through the same checks and without a consent. `photo_id` is the id that it had
+    elsewhere, and keeps.
 
     What was withdrawn from this import before is refused (Problem withdrawn_before).
     """
     if repeated := _repeated(participant, client_id, data):
         return repeated, False
-    import_refuse_withdrawn(batch=batch, client_id=client_id, upload_sha256=hashlib.sha256(data).hexdigest())
-    return _photo_store(participant, smiley, client_id, data, consent=None, import_batch=batch)
+    sha256 = hashlib.sha256(data).hexdigest()
+    import_refuse_withdrawn(batch=batch, client_id=client_id, upload_sha256=sha256, photo_id=photo_id)
+    return _photo_store(
+        participant, smiley, client_id, data, consent=None, import_batch=batch, photo_id=photo_id
+    )
 
 
 @told_when_full()
@@ -154,10 +164,12 @@ def _photo_store(
     consent: Consent | None,
     import_batch: ImportBatch | None,
     live_score: float | None = None,
+    photo_id: uuid.UUID | None = None,
 ) -> tuple[Photo, bool]:
     picture = clean_picture(data)
     now = timezone.now()
     photo = Photo(
+        pk=photo_id or uuid.uuid4(),
         participant=participant,
         smiley=smiley,
         client_id=client_id,
@@ -172,7 +184,9 @@ def _photo_store(
         upload_sha256=hashlib.sha256(data).hexdigest(),
     )
     # The file first: a row without its file is a lost photo, a file without its row is an orphan that a round finds.
-    photo.file = default_storage.save(Photo.file_name(photo.pk, now), ContentFile(picture.jpeg))
+    # A photo that brings its id along may be there already, and its file is not the one to delete then.
+    name = Photo.file_name(uuid.uuid4() if photo_id else photo.pk, now)
+    photo.file = default_storage.save(name, ContentFile(picture.jpeg))
     try:
         with atomic_with_files(photo.file):
             if consent is not None:

@@ -9,18 +9,24 @@ from django.utils.translation import gettext as _
 
 from operations.problems import Problem
 
-from .models import ImportBatch, Photo, WithdrawnImport
+from .models import ImportBatch, Photo, Tombstone, WithdrawnImport
 
 
-def import_refuse_withdrawn(*, batch: ImportBatch, client_id: uuid.UUID, upload_sha256: str) -> None:
-    """Raises Problem (withdrawn_before) for what was in this import once and was taken back."""
+def import_refuse_withdrawn(
+    *, batch: ImportBatch, client_id: uuid.UUID, upload_sha256: str, photo_id: uuid.UUID | None = None
+) -> None:
+    """Raises Problem (withdrawn_before) for what was in this import once and was taken back, and for a photo that
+    brings along the id of one that was withdrawn, here or where it was given."""
     digests = _digests(batch.pk, client_id, upload_sha256)
-    stone = WithdrawnImport.objects.filter(digest__in=digests).order_by("withdrawn_at").first()
-    if stone is not None:
+    stones = WithdrawnImport.objects.filter(digest__in=digests).order_by("withdrawn_at")
+    withdrawn_at = stones.values_list("withdrawn_at", flat=True).first()
+    if withdrawn_at is None and photo_id is not None:
+        withdrawn_at = Tombstone.objects.filter(pk=photo_id).values_list("withdrawn_at", flat=True).first()
+    if withdrawn_at is not None:
         raise Problem(
             "withdrawn_before",
             _("It was withdrawn from this import on %(day)s, and stays out of it.")
-            % {"day": f"{stone.withdrawn_at:%Y-%m-%d}"},
+            % {"day": f"{withdrawn_at:%Y-%m-%d}"},
             status=410,
         )
 

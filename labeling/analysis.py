@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -17,12 +17,14 @@ from collector.services import photo_processed
 from operations.jobs.running import JobRefused
 
 from .duplicates import photo_compare
-from .models import CROP_SIZE, Analysis, Face, KeypointSet
+from .models import CROP_SIZE, Analysis, Face, ImportedFace, KeypointSet
 from .queue import entry_refresh
 from .signals import face_found
 
 if TYPE_CHECKING:
     from ml.faces.analyse import AnalysedFace, FaceAnalyser
+
+    from .imported_faces import Seen
 
 
 def photo_analyse(*, photo_id: uuid.UUID) -> Face | None:
@@ -48,7 +50,9 @@ def photo_analyse(*, photo_id: uuid.UUID) -> Face | None:
 
 @dataclass(frozen=True)
 class _Findings:
-    analysis: Any
+    flags: dict[str, float]
+    perceptual_hash: int
+    seen: "list[Seen]"  # the subject first
     crop: bytes | None
 
 
@@ -66,9 +70,12 @@ def analyser() -> "FaceAnalyser":
 
 
 def _look(photo: Photo) -> _Findings:
+    from ml.faces.crop import warp
+    from ml.geometry import Similarity
     from ml.pictures import UnreadablePicture, read_picture
 
     from .crops import crop_encode
+    from .imported_faces import Seen, with_imported
 
     try:
         with default_storage.open(photo.file, "rb") as file:
@@ -76,33 +83,29 @@ def _look(photo: Photo) -> _Findings:
     except (UnreadablePicture, FileNotFoundError) as error:
         raise JobRefused(f"The stored photo cannot be read: {error}") from error
     analysis = analyser().analyse(image)
-    if not analysis.faces:
-        return _Findings(analysis, None)
-    return _Findings(analysis, crop_encode(analysis.faces[0].crop(image, CROP_SIZE)))
+    flags = analysis.flags
+    faces = [_face(photo, face, is_subject=index == 0) for index, face in enumerate(analysis.faces)]
+    seen = [Seen(face, [_mesh(face, found)]) for face, found in zip(faces, analysis.faces, strict=True)]
+    if (said := ImportedFace.objects.filter(photo=photo).first()) is not None:
+        seen = with_imported(said, image, seen)
+        flags = {name: value for name, value in flags.items() if name != "no_face"}
+    crop = None
+    if seen:
+        crop = crop_encode(warp(image, Similarity.from_list(seen[0].face.transform), CROP_SIZE))
+    return _Findings(flags, _signed(int(analysis.phash, 16)), seen, crop)
 
 
 def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
-    analysis = found.analysis
     locked = Photo.objects.select_for_update().filter(pk=photo.pk).first()
-    if locked is None or not photo_processed(photo=locked, face_found=bool(analysis.faces)):
+    if locked is None or not photo_processed(photo=locked, face_found=bool(found.seen)):
         return None
-    Analysis.objects.create(
-        photo=locked, flags=analysis.flags, perceptual_hash=_signed(int(analysis.phash, 16))
-    )
-    faces = [
-        _face_row(locked, face, crop_name if index == 0 else "", is_subject=index == 0)
-        for index, face in enumerate(analysis.faces)
-    ]
+    Analysis.objects.create(photo=locked, flags=found.flags, perceptual_hash=found.perceptual_hash)
+    faces = [one.face for one in found.seen]
+    for face in faces[:1]:
+        face.crop = crop_name
     Face.objects.bulk_create(faces)
-    KeypointSet.objects.bulk_create(
-        KeypointSet(
-            face=row,
-            source=KeypointSet.Source.MESH,
-            points=face.keypoints.round(2).tolist(),
-            visible=(face.visibility >= 0.5).tolist(),
-        )
-        for row, face in zip(faces, analysis.faces, strict=True)
-    )
+    KeypointSet.objects.bulk_create(placed for one in found.seen for placed in one.sets)
+    ImportedFace.objects.filter(photo=locked).delete()
     entry_refresh(photo=locked)  # it waits for reviewers since it was processed, and now there are flags
     if not faces:
         return None
@@ -110,7 +113,7 @@ def _store(photo: Photo, found: _Findings, crop_name: str) -> Face | None:
     return faces[0]
 
 
-def _face_row(photo: Photo, face: "AnalysedFace", crop_name: str, *, is_subject: bool) -> Face:
+def _face(photo: Photo, face: "AnalysedFace", *, is_subject: bool) -> Face:
     return Face(
         photo=photo,
         is_subject=is_subject,
@@ -125,8 +128,16 @@ def _face_row(photo: Photo, face: "AnalysedFace", crop_name: str, *, is_subject:
         sharpness=face.sharpness,
         brightness=face.exposure.brightness,
         flags=face.flags,
-        crop=crop_name,
         transform=face.transform.as_list(),
+    )
+
+
+def _mesh(face: Face, found: "AnalysedFace") -> KeypointSet:
+    return KeypointSet(
+        face=face,
+        source=KeypointSet.Source.MESH,
+        points=found.keypoints.round(2).tolist(),
+        visible=(found.visibility >= 0.5).tolist(),
     )
 
 

@@ -124,18 +124,26 @@ def face_sheet(face: Face) -> dict[str, Any]:
     """All that the editor needs, in pixels of the crop: the sets by source, and when the human's was made."""
     from ml.landmarks import KEYPOINT_NAMES
 
-    sets = {found.source: found for found in face.keypoint_sets.all()}
+    found_sets = sorted(face.keypoint_sets.all(), key=_rank)
+    sets = {found.source: found for found in found_sets}
     human = sets.get(KeypointSet.Source.HUMAN)
     return {
         "face": str(face.pk),
         "size": CROP_SIZE,
         "names": list(KEYPOINT_NAMES),
         "sets": {
-            source: {"points": _to_crop(face, found.points), "visible": found.visible}
+            source: {"points": _to_crop(face, _filled(face, found, found_sets)), "visible": found.visible}
             for source, found in sets.items()
         },
         "seen": human.created_at.isoformat() if human else None,
     }
+
+
+def _filled(face: Face, found: KeypointSet, others: Sequence[KeypointSet]) -> Points:
+    """A set's points; one that an import left blank where another set has it, else in the middle of the face."""
+    middle = [face.x + face.width / 2, face.y + face.height / 2]
+    places = zip(found.points, *(one.points for one in others), strict=True)
+    return [next((place for place in known if None not in place), middle) for known in places]
 
 
 def _lock(face: Face) -> Face:

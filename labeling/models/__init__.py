@@ -2,6 +2,7 @@
 
 from .duplicates import DroppedDuplicate
 from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
+from .imported import ImportedFace
 from .keypoints import KeypointDoubt
 from .quality import PairCount, PatternCount, ReviewerCount, UncountedDay
 from .queue import Check, GoldPhoto, QueueEntry, SmileyQueue
@@ -17,6 +18,7 @@ __all__ = [
     "DroppedDuplicate",
     "Face",
     "GoldPhoto",
+    "ImportedFace",
     "KeypointDoubt",
     "KeypointSet",
     "MaskedFace",

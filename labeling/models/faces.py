@@ -162,7 +162,7 @@ class KeypointSet(models.Model):
 
     face = models.ForeignKey(Face, models.CASCADE, related_name="keypoint_sets")
     source = models.CharField(max_length=5, choices=Source)
-    points = models.JSONField(help_text="Fifteen pairs x, y.")
+    points = models.JSONField(help_text="Fifteen pairs x, y; null for both where nobody placed the point.")
     visible = models.JSONField(help_text="Fifteen booleans.")
     created_at = models.DateTimeField(default=timezone.now)
 

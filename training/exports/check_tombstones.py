@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import sys
@@ -51,6 +52,8 @@ def main() -> int:
         if count:
             print(f"{path}: {count} withdrawn{', removed' if given.remove else ''}")
             found += count
+    if found and given.remove:
+        seal(given.folder)
     print(
         f"{len(withdrawn)} tombstones; {found} places in {given.folder}{' removed' if given.remove else ''}."
     )
@@ -191,6 +194,38 @@ def parquet(path: str, withdrawn: set[str], remove: bool) -> int:
                     there = pyarrow.compute.invert(pyarrow.compute.is_in(batch["id"], ids))
                     writer.write_batch(batch.filter(there))
     return gone
+
+
+def seal(folder: str) -> None:
+    """Say anew how many photos there are and what SHA-256 samples.csv has, so that what is left is whole."""
+    samples, about, metadata = (
+        os.path.join(folder, name) for name in ("samples.csv", "smielfy.json", "croissant.json")
+    )
+    if not os.path.exists(samples):
+        return
+    digest = hashlib.sha256()
+    with open(samples, "rb") as file:
+        for chunk in iter(lambda: file.read(1024 * 1024), b""):
+            digest.update(chunk)
+    if os.path.exists(about):
+        said = json_in(about)
+        said["photos"], said["samples_sha256"] = rows_in(samples) - 1, digest.hexdigest()
+        json_out(about, said)
+    if os.path.exists(metadata):
+        said = json_in(metadata)
+        said["distribution"][0]["sha256"] = digest.hexdigest()
+        json_out(metadata, said)
+
+
+def json_in(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def json_out(path: str, said: Any) -> None:
+    with replacing(path, "w") as out:
+        json.dump(said, out, indent=2)
+        out.write("\n")
 
 
 @contextmanager

@@ -13,14 +13,16 @@ from .samples import Sample
 POINTS = tuple(f"{name}_{axis}" for name in KEYPOINT_NAMES for axis in "xy")
 #: 0 where the point cannot be seen, or where nobody placed it.
 VISIBLE = tuple(f"{name}_visible" for name in KEYPOINT_NAMES)
+#: The crop's place in the photo: x′ = a·x − b·y + crop_x and y′ = b·x + a·y + crop_y, in pixels of 256.
+CROP = ("crop_a", "crop_b", "crop_x", "crop_y")
 TEXTS = ("id", "participant", "smiley", "split", "sha256", "scopes", "source", "flags", "keypoints")
 WHOLE = ("width", "height", *VISIBLE)
 NUMBERS = (
     *(f"face_{name}" for name in ("x", "y", "width", "height")),
-    "score", "yaw", "pitch", "roll", "sharpness", "brightness", *POINTS,
+    "score", "yaw", "pitch", "roll", "sharpness", "brightness", *POINTS, *CROP,
 )  # fmt: skip
 COLUMNS = ("id", "participant", "smiley", "split", "width", "height", "sha256", "scopes", "source",
-           *NUMBERS[:10], "flags", "keypoints", *POINTS, *VISIBLE)  # fmt: skip
+           *NUMBERS[:10], "flags", "keypoints", *POINTS, *VISIBLE, *CROP)  # fmt: skip
 DESCRIPTIONS = {
     "id": "Opaque id of the photo, the same in all exports and in the list of tombstones",
     "participant": "Opaque id of who gave the photo",
@@ -30,6 +32,7 @@ DESCRIPTIONS = {
     "scopes": "What the consent allows, separated by blanks, or `none`",
     "source": "Where an imported photo is from, or `volunteer`",
     "flags": "Quality flags, separated by blanks, or `none`",
+    "crop_a": "Photo to aligned crop of 256 pixels: x' = a x - b y + crop_x, y' = b x + a y + crop_y",
     "keypoints": "Who placed the 15 keypoints: human, model, mesh, or `none`",
 }
 
@@ -58,8 +61,11 @@ def record(sample: Sample) -> dict[str, Any]:
     values |= zip(NUMBERS[:10], (*measured, *rest), strict=True)
     values["flags"] = (" ".join(face.flags) if face else "") or "none"
     values["keypoints"] = found.source if found else "none"
-    flat = [float(value) for point in found.points for value in point] if found else [None] * len(POINTS)
+    placed = [value for point in found.points for value in point] if found else [None] * len(POINTS)
+    flat = [None if value is None else float(value) for value in placed]
     values |= zip(POINTS, flat, strict=True)
+    (a, _, x), (b, _, y) = face.transform if face else ((None,) * 3,) * 2
+    values |= zip(CROP, (None if value is None else float(value) for value in (a, b, x, y)), strict=True)
     values |= zip(VISIBLE, map(int, found.visible) if found else [0] * len(VISIBLE), strict=True)
     return values
 

@@ -30,6 +30,9 @@ _OPENED_BY = {
     Export.Format.MASKED: 'pandas.read_csv("FOLDER/pairs.csv")',
 }
 
+#: Of what `import_dataset` reads: the columns of `samples.csv`, and the names of files and pictures.
+FORMAT_VERSION = 1
+
 # The context that every Croissant file carries, as its specification prints it.
 _CONTEXT = {
     "@language": "en",
@@ -67,9 +70,22 @@ class Companions:
         self._add("README.md", self._readme())
         self._add("LICENCE.txt", f"{export.licence or 'Internal: not to be passed on.'}\n")
         self._add("CITATION.txt", f"{export.citation or 'Internal: not to be cited.'}\n")
+        self._add("smielfy.json", json.dumps(self._about(samples_sha256), indent=2) + "\n")
         self._add("croissant.json", json.dumps(croissant(export, samples_sha256), indent=2) + "\n")
         self._add("check_tombstones.py", script())
         self._tombstones(export.version)
+
+    def _about(self, samples_sha256: str) -> dict[str, Any]:
+        """By which an import knows what it has before it, and that all of it is there."""
+        version = self._export.version
+        return {
+            "format_version": FORMAT_VERSION,
+            "format": self._export.format,
+            "dataset": str(version),
+            "manifest_sha256": version.sha256,
+            "photos": self._splits.total(),
+            "samples_sha256": samples_sha256,
+        }
 
     def _add(self, name: str, text: str) -> None:
         self._archive.add(name, text.encode())

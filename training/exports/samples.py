@@ -22,10 +22,10 @@ _MEASURED = ("x", "y", "width", "height", "score", "yaw", "pitch", "roll", "shar
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """Fifteen points in pixels of the photo, in Kaggle's order."""
+    """Fifteen points in pixels of the photo, in Kaggle's order; None where nobody placed one."""
 
     source: str
-    points: list[list[float]]
+    points: list[list[float | None]]
     visible: list[bool]
 
 

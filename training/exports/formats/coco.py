@@ -23,7 +23,7 @@ CATEGORY = {
     "keypoints": list(KEYPOINT_NAMES),
     "skeleton": [],
 }
-_SEEN, _HIDDEN = 2, 1  # COCO's v; 0 is not labelled
+_SEEN, _HIDDEN, _MISSING = 2, 1, 0  # COCO's v
 
 
 def image_number(photo: str) -> int:
@@ -69,7 +69,7 @@ def _annotation(number: int, face: FaceFacts, smiley: str) -> dict[str, Any]:
     points = [
         value
         for (x, y), seen in (zip(found.points, found.visible, strict=True) if found else ())
-        for value in (x, y, _SEEN if seen else _HIDDEN)
+        for value in ((0, 0, _MISSING) if x is None else (x, y, _SEEN if seen else _HIDDEN))
     ]
     return {
         "id": number,
@@ -79,7 +79,7 @@ def _annotation(number: int, face: FaceFacts, smiley: str) -> dict[str, Any]:
         "area": face.width * face.height,
         "iscrowd": 0,
         "segmentation": [],
-        "num_keypoints": len(points) // 3,
+        "num_keypoints": sum(v != _MISSING for v in points[2::3]),
         "keypoints": points or [0] * (3 * len(KEYPOINT_NAMES)),
         "keypoints_source": found.source if found else None,
         "smiley": smiley,
