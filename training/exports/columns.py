@@ -64,9 +64,9 @@ def record(sample: Sample) -> dict[str, Any]:
     placed = [value for point in found.points for value in point] if found else [None] * len(POINTS)
     flat = [None if value is None else float(value) for value in placed]
     values |= zip(POINTS, flat, strict=True)
+    values |= zip(VISIBLE, map(int, found.visible) if found else [0] * len(VISIBLE), strict=True)
     (a, _, x), (b, _, y) = face.transform if face else ((None,) * 3,) * 2
     values |= zip(CROP, (None if value is None else float(value) for value in (a, b, x, y)), strict=True)
-    values |= zip(VISIBLE, map(int, found.visible) if found else [0] * len(VISIBLE), strict=True)
     return values
 
 
