@@ -13,6 +13,7 @@ from typing import Any
 from collector.models import Smiley
 from operations.problems import Problem
 
+from .folder import file_inside
 from .json_lists import list_items
 from .staging import Row, Staging
 
@@ -121,13 +122,9 @@ def _row(
     image: dict[str, Any], annotation: dict[str, Any], names: list[str], folder: Path, smiley: str
 ) -> Row:
     place = f"Picture {image['id']}"
-    name = image.get("file_name")
-    if (
-        not isinstance(name, str)
-        or not name
-        or not (folder / name).resolve().is_relative_to(folder.resolve())
-    ):
-        raise _wrong(place, f"{name!r} is no file inside {folder}")
+    name = file_inside(folder, image.get("file_name"))
+    if name is None:
+        raise _wrong(place, f"{image.get('file_name')!r} is no file inside {folder}")
     place = f"{place}, {name}"
     if not (folder / name).is_file():
         raise _wrong(place, f"there is no {folder / name}")

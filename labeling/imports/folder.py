@@ -29,13 +29,21 @@ def folder_picture(folder: Path, row: Row) -> bytes:
     return (folder / str(row.picture)).read_bytes()
 
 
+def file_inside(folder: Path, name: object) -> str | None:
+    """A file's one name within the folder, whichever way leads to it; None where none does."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        return None
+    folder, path = folder.resolve(), (folder / name).resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else None
+
+
 def _row(folder: Path, line: int, record: dict[str, str], smileys: set[str]) -> Row:
-    name, person, slug = (record[column] for column in COLUMNS)
-    path = folder / name
-    if not name or not path.resolve().is_relative_to(folder.resolve()):
-        raise Problem("labels_file", f"Line {line}: {name!r} is no file inside {folder}.")
-    if not path.is_file():
-        raise Problem("labels_file", f"Line {line}: there is no {path}.")
+    given, person, slug = (record[column] for column in COLUMNS)
+    name = file_inside(folder, given)
+    if name is None:
+        raise Problem("labels_file", f"Line {line}: {given!r} is no file inside {folder}.")
+    if not (folder / name).is_file():
+        raise Problem("labels_file", f"Line {line}: there is no {folder / name}.")
     if not person:
         raise Problem(
             "labels_person", f"Line {line}: the column person is empty, and people are what is split."

@@ -18,6 +18,7 @@ from operations.models import AuditEvent, Job
 from tests.collector.pictures import jpeg_of
 from tests.collector.test_upload_api import database_of_this_test
 from tests.conftest import ROOT, wait_until
+from training.models import SplitAssignment
 
 WORDS = ("--source", "A study", "--licence", "CC0", "--legal-basis", "public domain")
 Folder = Callable[..., tuple[Path, Path]]
@@ -147,6 +148,28 @@ def test_damaged_picture_is_reported_and_the_others_come_in(
         ([",a,tongue"], "file,person,smiley", "is no file inside"),
         (["0.jpg"], "file,person,smiley", "Line 2: the column person is empty"),
         (["0.jpg,tongue"], "file,smiley", "lacks the column person"),
+        (
+            ["0.jpg,a,tongue", "0.jpg,b,tongue"],
+            "file,person,smiley",
+            r"Line 3, 0.jpg: it is there twice, at first as Line 2",
+        ),
+        (
+            ["0.jpg,a,tongue", "../pictures/0.jpg,b,tongue"],
+            "file,person,smiley",
+            r"Line 3, 0.jpg: it is there twice, at first as Line 2",
+        ),
+        (["0.jpg,a,tongue,dev"], "file,person,smiley,split", "Line 2: there is no split 'dev'"),
+        (
+            ["0.jpg,a,tongue,train", "1.jpg,a,grin,test"],
+            "file,person,smiley,split",
+            "Line 3, 1.jpg: a is in test here, and in train at Line 2",
+        ),
+        (
+            ["0.jpg,a,tongue,train,x"],
+            "file,person,smiley,split",
+            "Line 2: it has 5 columns, and the first line 4",
+        ),
+        (["0.jpg,1.jpg,a,tongue"], "file,file_name,person,smiley", "has the column file twice"),
         ([], "", "lacks the column file, person, smiley"),
         (['"0.jpg' + "x" * 200_000], "file,person,smiley", "cannot be read"),
     ],
@@ -172,6 +195,18 @@ def test_labels_that_cannot_be_read_are_an_error_with_a_sentence(
         labels.write_bytes(b"file,person,smiley\n" + content)
     with pytest.raises(CommandError, match="cannot be read"):
         bring_in(pictures, labels)
+
+
+def test_metadata_of_an_image_folder_keeps_its_splits(folder: Folder, db: None, private_folder: Path) -> None:
+    rows = ["0.jpg,Anna,tongue,test,1", "1.jpg,Ben,grin,train,2", "2.jpg,Anna,grin,test,3"]
+    pictures, labels = folder(4, rows=rows, header="file_name,participant,smiley,split,more")
+    assert "3 new" in bring_in(pictures, labels, "--accept")
+    assert "0 new, 3 there before" in bring_in(pictures, labels, "--accept")
+    sides = {photo.accepted_as.slug: photo.participant.splitassignment.split for photo in Photo.objects.all()}
+    assert (Participant.objects.count(), sides["tongue"]) == (2, "test")
+    labels.write_text(labels.read_text().replace("test", "validation") + "3.jpg,Cleo,grin,train,4\n")
+    assert "1 new, 3 there before" in bring_in(pictures, labels), "and nobody moves"
+    assert sorted(SplitAssignment.objects.values_list("split", flat=True)) == ["test", "train", "train"]
 
 
 def test_labels_of_a_spreadsheet_are_understood(folder: Folder, db: None, private_folder: Path) -> None:

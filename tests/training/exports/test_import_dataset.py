@@ -70,6 +70,7 @@ def pictures() -> dict[str, bytes]:
     return {str(photo.pk): default_storage.open(photo.file).read() for photo in Photo.objects.all()}
 
 
+@pytest.mark.database
 def test_exported_and_imported_on_an_empty_site_it_is_the_same_data_set(
     exported: Callable[..., Export], tmp_path: Path
 ) -> None:
@@ -95,6 +96,19 @@ def test_exported_and_imported_on_an_empty_site_it_is_the_same_data_set(
             assert abs(pixels(data).astype(int) - pixels(photos[photo])).mean() < 2, (
                 "encoded anew, and no more"
             )
+    empty_the_site()
+    with tarfile.open(files["coco"]) as tar:
+        tar.extractall(tmp_path / "coco", filter="data")
+    folder = tmp_path / "coco" / "smielfy-1-coco"
+    ours = {photo: fact[:2] for photo, fact in before.items() if fact[2] == "train"}
+    out = io.StringIO()
+    options = {"images": folder / "images" / "train", "accept": True, "stdout": out, **WORDS}
+    call_command("import_coco", str(folder / "annotations" / "train.json"), **options)
+    assert f"{len(ours)} new" in out.getvalue()
+    assert Participant.objects.count() == len({participant for participant, _ in ours.values()})
+    assert sorted(Photo.objects.values_list("accepted_as__slug", flat=True)) == sorted(
+        smiley for _, smiley in ours.values()
+    )
     assert not Photo.objects.examples().exists()
     assert not Photo.objects.allowed_by(Scope.SHARE_IN_RELEASE).exists()
 
@@ -298,6 +312,7 @@ def test_withdrawn_here_it_stays_out(handmade: Handmade) -> None:
         assert "0 new, 1 there before, 1 refused" in said
 
 
+@pytest.mark.database
 def test_withdrawn_there_it_is_withdrawn_here_and_an_older_export_does_not_bring_it_back(
     handmade: Handmade,
 ) -> None:
