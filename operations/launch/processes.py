@@ -34,7 +34,9 @@ class Program:
 def site_programs(options: Options, certificate: Certificate | None) -> list[Program]:
     """Everything but the broker. No certificate means plain HTTP for a proxy."""
     # A training is not waited for: it goes on from its last checkpoint at the next start.
-    train = [Program("train", _worker("train", 1), stop_group=True)] * options.train_processes
+    # A process for each: what packing and judging have loaded goes with it.
+    alone = (*_worker("train", 1), "--max-tasks-per-child=1")
+    train = [Program("train", alone, stop_group=True)] * options.train_processes
     return [
         Program("web", _web(options, certificate)),
         # A pool's children end with the task in hand, which a signal of their own would cut off.

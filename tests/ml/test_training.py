@@ -121,7 +121,7 @@ def figures(info):
     return [{k: v for k, v in row.items() if k not in clock} for row in info.training["history"]]
 
 
-def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path, drawn_faces):
+def test_the_same_seed_and_data_give_the_same_also_after_a_kill(tmp_path, drawn_faces):
     whole = read_artifact(train(TINY, drawn_faces, tmp_path / "whole"))
 
     def kill(event):
@@ -140,6 +140,8 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path, draw
     crops = drawn_faces.images[:4]
     again = SmileyClassifier(tmp_path / "killed").predict(crops)
     assert np.array_equal(again, SmileyClassifier(tmp_path / "whole").predict(crops))
+    one, other = (evaluate(tmp_path / name, drawn_faces) for name in ("whole", "killed"))
+    assert one == other
 
 
 def test_the_checkpoint_of_another_run_is_not_gone_on_with(tmp_path, drawn_faces):
