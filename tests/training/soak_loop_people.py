@@ -10,13 +10,16 @@ from tests.training.on_site import PHOTOS, labelled_photos, models, photos_impor
 
 pytestmark = [pytest.mark.samples, pytest.mark.timeout(7200)]
 
-SECONDS = 360
-#: Of the people, so many come first: half of them teach nearly as much as all do, and 190 test pictures cannot tell.
-FIRST = 1 / 6
+SECONDS = 420
+#: Of the people, so many come first. After half of them the rest improves a model by less than 190 test pictures can
+#: tell, and after a sixth the first one, tested on 23 people, is not proven better than the majority class.
+FIRST = 1 / 3
+#: The three that many make. Of scowls and frowns there are too few to learn, and reviewers mix them up themselves.
+SMILEYS = ("smile", "straight-face", "open-mouth")
 
 
 def test_loop_gets_better_by_itself_and_stays_so() -> None:
-    table = labelled_photos()
+    table = [row for row in labelled_photos() if row["smiley"] in SMILEYS]
     people = sorted({row["person"] for row in table})
     random.Random(7).shuffle(people)
     early = set(people[: round(len(people) * FIRST)])
@@ -46,8 +49,9 @@ def poisoned() -> list[dict[str, str]]:
     """Close-ups, each of somebody else, with their labels shuffled."""
     with (SAMPLES / "selfies" / "labels.csv").open(newline="") as file:
         given = list(csv.DictReader(file))
+    made = {"1": "smile", "0": "straight-face"}
     labels = [
-        "smile" if row["smile"] == "1" else "open-mouth" if row["mouth_open"] == "1" else "frown"
+        "open-mouth" if row["mouth_open"] == "1" and row["smile"] == "0" else made[row["smile"]]
         for row in given
     ]
     random.Random(7).shuffle(labels)
