@@ -67,7 +67,7 @@ class Line:
 
 
 def lines_svg(lines: Sequence[Line], *, title: str, form: str = ".3f", height: int = 220) -> SafeString:
-    """Curves over one axis; each says its name and where it ends. Those without a point are left out."""
+    """Curves over one axis; each has its name at its end. Those without a point are left out."""
     lines = [line for line in lines if line.points]
     if not lines:
         return mark_safe("")

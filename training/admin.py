@@ -118,7 +118,9 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
         failed = ("log",) if obj and obj.error else ()
-        outcome = ("state", *failed, "figures", "apart", "trainings", "curves", "started_at", "finished_at")
+        # While it learns they are above, where they are drawn again as it goes on.
+        curves = ("curves",) if obj and obj.finished_at else ()
+        outcome = ("state", *failed, "figures", "apart", "trainings", *curves, "started_at", "finished_at")
         return ("task", *self.asked, *outcome) if obj else self.asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> tuple[str, ...]:
@@ -132,7 +134,8 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         jobs = Job.objects.filter(kind="training.train", subject=object_id or "").order_by("-created_at")
-        known = {"job": jobs.first() if object_id else None}
+        run = self.get_object(request, object_id) if object_id else None
+        known = {"job": jobs.first() if object_id else None, "live_curves": curves_svg(run) if run else ""}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **known})
 
     def formfield_for_dbfield(

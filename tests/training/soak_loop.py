@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 
 from collector.services import photo_withdraw
 from tests.training.clock import later
@@ -24,7 +25,9 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     settings.DATA_DIR = tmp_path
     settings.TRAINING_TASKS, settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = ["smiley"], 0, 60
 
-    first_round(tmp_path, EPOCHS)
+    first = first_round(tmp_path, EPOCHS)
+    assert [trial["kind"] for trial in first.trials] == ["scratch", "by_picture"]
+    assert b"people not kept apart" in default_storage.open(f"{first.model.artifact}/report.html").read()
     assert looked() is None, "nothing has come in since"
 
     # The others come, with a smiley that it does not know: the next one is better beyond noise.
@@ -35,6 +38,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     assert second is not None
     assert second.model.state == ModelVersion.State.ACTIVE, second.model.judgement
     assert second.model.judgement["against"] == "model smiley 1"
+    assert [trial["kind"] for trial in second.trials] == ["scratch", "warm", "by_picture"]
     assert set(second.model.classes) == {"smile", "frown", "wink"}
 
     # Somebody takes a photo back that it learned from: it is stale, and another takes its place.
@@ -46,6 +50,7 @@ def test_loop_promotes_what_is_better_and_forgets_what_was_withdrawn(
     third = looked(EPOCHS)
     assert third is not None
     assert third.photos == second.photos - 1
+    assert [trial["kind"] for trial in third.trials] == ["scratch", "by_picture"], "not from a stale one"
     assert third.model.state == ModelVersion.State.ACTIVE, third.model.judgement
     assert third.model.stale_since is None
     second.model.refresh_from_db()

@@ -16,5 +16,6 @@ def test_first_model_that_beats_the_majority_serves_by_itself(
 ) -> None:
     settings.DATA_DIR = tmp_path
     settings.TRAINING_TASKS, settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = ["smiley"], 0, 60
+    settings.TRAINING_RANDOM_SPLIT = False
 
     first_round(tmp_path)
