@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -41,8 +42,12 @@ def agree(client: httpx.Client) -> str:
 
 def processes(site: LiveSite, words: str) -> list[psutil.Process]:
     assert site.process is not None
-    family = psutil.Process(site.process.pid).children(recursive=True)
-    return [process for process in family if words in " ".join(process.cmdline())]
+    found = []
+    for process in psutil.Process(site.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ends at this moment
+            if words in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def kill(site: LiveSite, words: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT, LiveSite, running_site, wait_until
@@ -105,7 +106,12 @@ def test_killed_training_is_resumed_and_finished_once_and_knows_nobody_who_left(
 
 def test_worker_gives_all_memory_back(site: LiveSite) -> None:
     def held() -> float:
-        return sum(process.memory_info().rss for process in processes(site, WORKER)) / 2**20
+        def both() -> list[psutil.Process]:
+            found = processes(site, WORKER)
+            return found if len(found) == 2 else []
+
+        found = wait_until(both, "the worker and the process that it trains by are there", seconds=60)
+        return float(sum(process.memory_info().rss for process in found) / 2**20)
 
     photos_import(site, PHOTOS, people(0, 60), name="few")
     site.manage("freeze_dataset")
