@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from collector.models import Photo
 from labeling.models import Decision, KeypointSet
 from ml.config import TrainConfig
 from ml.nets.registry import BEST
@@ -27,6 +28,8 @@ from .runs import UNFINISHED, run_request
 
 ACTOR = "loop"
 _SEED = 1
+#: So long a training waits for faces to be found in what was imported.
+_PATIENCE = timedelta(hours=1)
 
 
 def loop_look() -> None:
@@ -98,7 +101,13 @@ def _decisions_waited(last: TrainingRun | None, before: datetime) -> bool:
         decided = decided.filter(changed_at__gt=last.version.created_at)
     newest = decided.order_by("-changed_at").values_list("changed_at", flat=True)
     wanted = settings.TRAINING_DECISIONS
-    return len(first := list(newest[:wanted])) == wanted and first[0] <= before
+    enough = len(first := list(newest[:wanted])) == wanted and first[0] <= before
+    return enough and not _faces_looked_for(since=before - _PATIENCE)
+
+
+def _faces_looked_for(*, since: datetime) -> bool:
+    """Whether photos that came in accepted still wait for their faces to be found: a freeze would leave them out."""
+    return Photo.objects.unprocessed().filter(state=Photo.State.ACCEPTED, created_at__gt=since).exists()
 
 
 def _holds_all(last: TrainingRun, version: DatasetVersion) -> bool:

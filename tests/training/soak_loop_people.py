@@ -10,7 +10,7 @@ from tests.training.on_site import PHOTOS, labelled_photos, models, photos_impor
 
 pytestmark = [pytest.mark.samples, pytest.mark.timeout(7200)]
 
-SECONDS = 420
+SECONDS = 300
 #: Of the people, so many come first. After half of them the rest improves a model by less than 190 test pictures can
 #: tell, and after a sixth the first one, tested on 23 people, is not proven better than the majority class.
 FIRST = 1 / 3

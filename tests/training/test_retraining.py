@@ -1,10 +1,12 @@
 """When the loop trains by itself: by the clock, by what comes in, by what goes; once, and never for nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from collector.models import Photo
 from collector.services import photo_withdraw
@@ -94,6 +96,27 @@ def test_enough_new_decisions_begin_one_once_reviewers_pause(
     later(minutes=11)
     assert "asked for" in beat()
     assert runs() == 2
+
+
+def test_imported_photos_are_waited_for_until_their_faces_are_found(
+    people: list[Photo], settings: Any
+) -> None:
+    settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = 0, 3
+    later(minutes=11)
+    imported = Photo.objects.filter(pk__in=[photo.pk for photo in people[:2]])
+    imported.update(processed_at=None)
+    assert beat() == ""
+    imported.update(processed_at=timezone.now())
+    assert "asked for" in beat()
+
+
+def test_faces_that_are_not_found_are_not_waited_for_for_ever(people: list[Photo], settings: Any) -> None:
+    settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = 0, 3
+    later(minutes=11)
+    Photo.objects.filter(pk=people[0].pk).update(
+        processed_at=None, created_at=timezone.now() - timedelta(hours=2)
+    )
+    assert "asked for" in beat()
 
 
 def test_keypoints_placed_by_a_human_are_worth_a_training(people: list[Photo], settings: Any) -> None:
