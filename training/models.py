@@ -16,6 +16,7 @@ __all__ = [
     "Export",
     "ExportDownload",
     "ModelVersion",
+    "PackShard",
     "Prediction",
     "Split",
     "SplitAssignment",
@@ -94,6 +95,31 @@ class Task(models.TextChoices):
     SMILEY = "smiley"
     KEYPOINTS = "keypoints"
     UNMASK = "unmask", "mask removal"
+
+
+class PackShard(models.Model):
+    """A file of packed pixels in the cache, from which trainings take their data. See `shards`."""
+
+    inputs = models.CharField(
+        max_length=64, primary_key=True, help_text="SHA-256 of all that decides what is in it."
+    )
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, help_text="The newest that uses it.")
+    task = models.CharField(max_length=10, choices=Task)
+    size = models.PositiveSmallIntegerField()
+    bits = models.PositiveSmallIntegerField(help_text="It holds photos whose ids begin with the same bits:")
+    prefix = models.PositiveIntegerField(help_text="these.")
+    file = models.CharField(max_length=120, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    count = models.PositiveIntegerField(default=0)
+    changed = models.BooleanField(default=False, help_text="A photo has left it, or no version uses it.")
+    used_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["bits", "prefix"], name="shard_of_photo")]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.size} {self.inputs[:12]}"
 
 
 class TrainingRun(models.Model):

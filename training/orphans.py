@@ -1,4 +1,4 @@
-"""Files of this room that no row knows: what is left when a freeze, a revision or a training is killed between
+"""Files of this room that no row knows: what is left when a freeze, a revision, a training or a pack is killed between
 writing its file and writing its row."""
 
 from datetime import timedelta
@@ -9,16 +9,18 @@ from django.utils import timezone
 
 from operations.private_files import files_before
 
-from .models import DatasetVersion, Export, ModelVersion
+from .models import DatasetVersion, Export, ModelVersion, PackShard
 
 
 def orphans_erase() -> None:
     """Only files older than ORPHAN_HOURS go, for a younger one's row may be about to be committed."""
     before = timezone.now() - timedelta(hours=settings.ORPHAN_HOURS)
-    stored = [name for folder in ("datasets", "models", "exports") for name in files_before(folder, before)]
+    folders = ("datasets", "models", "exports", "packs")
+    stored = [name for folder in folders for name in files_before(folder, before)]
     # Read after the files are listed: a row that comes meanwhile is of a file that is younger.
     known = set(DatasetVersion.objects.values_list("manifest", flat=True))
     known |= set(Export.objects.kept().values_list("file", flat=True))
+    known |= set(PackShard.objects.values_list("file", flat=True))
     for artifact, files in ModelVersion.objects.values_list("artifact", "files"):
         known |= {f"{artifact}/{name}" for name in files}
     for name in stored:

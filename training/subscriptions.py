@@ -20,6 +20,7 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
+from . import shards
 from .datasets import dataset_revise, datasets_hold, freezable, freeze_request, photos_leave_datasets
 from .execution import run_execute, runs_tidy
 from .exports import services as exports
@@ -62,6 +63,7 @@ def _in_dataset(value: str) -> Q:
 
 @receiver(photos_withdrawn)
 def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
+    shards.shards_forget(photos=photos)
     photos_leave_datasets(photos=photos)
 
 
@@ -124,6 +126,11 @@ def _export(job: RunningJob) -> None:
     export_execute(job=job)
 
 
+@job_handler(shards.JOB, queue="bulk", time_limit=1800)
+def _pack_shard(job: RunningJob) -> None:
+    shards.shard_build(job=job)
+
+
 @job_handler("training.mask_dataset", queue="bulk", time_limit=1800)
 def _mask(job: RunningJob) -> None:
     from .masks import dataset_mask
@@ -167,6 +174,11 @@ def _keep_masks() -> None:
 @housekeeping("training.tidy_runs", every=timedelta(seconds=30))
 def _tidy_runs() -> None:
     runs_tidy()
+
+
+@housekeeping("training.tidy_packs", every=timedelta(seconds=30))
+def _tidy_packs() -> None:
+    shards.shards_tidy()
 
 
 @housekeeping("training.expire_exports", every=timedelta(hours=1))

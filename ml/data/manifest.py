@@ -1,14 +1,7 @@
-"""The packed data set: what the site hands to training, one directory of plain arrays.
+"""The packed data set: what the site hands to training, one directory.
 
-    manifest.json   format_version, task, classes, count, size, channels, data_hash, about
-    images.npy      uint8 [N, S, S, C], RGB or grey
-    labels.npy      int32 [N], index into classes; −1 where there are no labels
-    persons.npy     text [N], opaque; photos of one person share it
-    splits.npy      text [N], train, validation or test; the same for all photos of a person
-    ids.npy         text [N], opaque, unique
-    points.npy      keypoints: float32 [N, 15, 2] in pixels, NaN where a point is missing
-    masked.npy      unmask: uint8 like images, with a mask on
-    alpha.npy       unmask: uint8 [N, S, S], how far each pixel was changed
+    manifest.json   format_version, task, classes, count, size, channels, data_hash, about, shards
+    NAME.npy, …     the shards, see ml.data.shards; the manifest has the order, count and SHA-256 of each
 
 Written beside its place and renamed, so that a directory by the final name is always complete.
 """
@@ -20,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +24,7 @@ from numpy.typing import NDArray
 from ml.data.packed import (
     KEYPOINTS,
     SMILEY,
-    UNMASK,
+    Columns,
     DataError,
     PackedData,
     check_columns,
@@ -38,13 +32,14 @@ from ml.data.packed import (
     check_masks,
     pack,
 )
+from ml.data.shards import Rows, ShardedPictures, open_shard, picture_names, write_shard
 
-__all__ = ["DataError", "PackedData", "pack", "read_packed", "write_packed"]
+__all__ = ["DamagedShard", "DataError", "PackedData", "pack", "pack_opened", "read_packed", "write_packed"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 
-_COLUMNS = ("labels", "persons", "splits", "ids")
+_AGAIN = "freeze or export it again"
 
 
 def write_packed(
@@ -76,47 +71,108 @@ def write_packed(
         about: JSON values to be kept in the manifest.
         task: "smiley", "keypoints" or "unmask".
         points: for keypoints: [N, 15, 2], pixels, NaN where one is missing.
-        masked: for unmask: the same faces with a mask on, one by one; taken after ``images``.
-        alpha: for unmask: uint8 [S, S] one by one; taken last.
+        masked: for unmask: the same faces with a mask on, one by one; each is taken after its image.
+        alpha: for unmask: uint8 [S, S] one by one; each is taken last.
 
     Raises:
         DataError: columns of different lengths, a person in two splits, a picture of another shape, …
     """
-    path = Path(path)
-    if path.exists():
-        raise DataError(f"{path} exists already: a packed data set is never changed, choose another name.")
     columns = check_columns(labels, persons, splits, ids, classes, task=task, points=points)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    given = [pictures for pictures in (images, masked, alpha) if pictures is not None]
+    if len(given) != len(picture_names(task)):
+        raise DataError(
+            "Mask removal, and it alone, needs masked [N, S, S, C] and alpha [N, S, S] of its pictures."
+        )
+    rows = Rows(ids, persons, splits, labels if labels is not None else [""] * len(ids), columns.points)
+    with pack_opened(path) as opened:
+        with open(opened.folder / "pictures.npy", "xb") as file:
+            write_shard(file, task=task, rows=rows, pictures=_records(given))
+        return opened.close(["pictures.npy"], task=task, classes=columns.classes, about=about)
+
+
+def _records(given: list[Iterable[NDArray[np.uint8]]]) -> Iterator[tuple[NDArray[np.uint8], ...]]:
     try:
-        digest, count = columns.digest(), len(columns.ids)
-        shapes = {
-            name: _write_images(aside / f"{name}.npy", pictures, count, digest)
-            for name, pictures in (("images", images), ("masked", masked), ("alpha", alpha))
-            if pictures is not None
-        }
-        check_masks(task, shapes["images"], shapes.get("masked"), shapes.get("alpha"))
-        for name in _COLUMNS:
-            np.save(aside / f"{name}.npy", getattr(columns, name), allow_pickle=False)
-        if columns.points is not None:
-            np.save(aside / "points.npy", columns.points, allow_pickle=False)
+        yield from zip(*given, strict=True)
+    except ValueError as error:
+        raise DataError("Images, masked and alpha have to be equally many.") from error
+
+
+class DamagedShard(DataError):
+    """A shard that is not what was written; ``file`` is its name in the folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was changed after it was written: {_AGAIN}.")
+        self.file = path.name
+
+
+class OpenedPack:
+    """A packed data set that is being put together from shards in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def close(
+        self,
+        shards: Sequence[str],
+        *,
+        task: str,
+        classes: Sequence[str] | None = None,
+        about: Mapping[str, Any] | None = None,
+        sha256: Mapping[str, str] | None = None,
+    ) -> str:
+        """Write the manifest of these files of the folder, in this order; returns the ``data_hash``.
+
+        ``classes``: by default those that occur, sorted. ``sha256``: of each file, where it is known what it has to
+        be. Raises DamagedShard when it is not that, and DataError as ``write_packed`` does.
+        """
+        found = {name: sha256_of(self.folder / name) for name in shards}
+        for name in shards:
+            if sha256 is not None and found[name] != sha256[name]:
+                raise DamagedShard(self.folder / name)
+        parts = [open_shard(self.folder / name) for name in shards]
+        columns, digest = _columns(parts, task, classes)
+        image = parts[0].dtype["image"].shape
         manifest = {
             "format_version": FORMAT_VERSION,
             "task": task,
             "classes": list(columns.classes),
-            "count": count,
-            "size": shapes["images"][1],
-            "channels": shapes["images"][3],
-            "data_hash": digest.hexdigest(),
+            "count": len(columns.ids),
+            "size": image[0],
+            "channels": image[2],
+            "data_hash": digest,
             "about": dict(about or {}),
+            "shards": [
+                {"file": name, "count": len(part), "sha256": found[name]}
+                for name, part in zip(shards, parts, strict=True)
+            ],
         }
-        (aside / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        return digest
+
+
+@contextmanager
+def pack_opened(path: str | os.PathLike[str]) -> Iterator[OpenedPack]:
+    """A directory beside ``path`` that gets its name once the context is left, and is gone where that raises.
+
+    Raises DataError when there is something at ``path``.
+    """
+    path = Path(path)
+    if path.exists():
+        raise DataError(f"{path} exists already: a packed data set is never changed, choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield OpenedPack(aside)
         aside.chmod(0o755)
         aside.rename(path)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    return str(manifest["data_hash"])
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> PackedData:
@@ -124,24 +180,23 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
 
     Args:
         path: the directory.
-        verify: read everything once and compare the hash.
+        verify: read everything once and compare the hashes.
 
     Raises:
-        DataError: no such directory, a later format, files that do not fit together.
+        DataError: no such directory, another format, a shard that is missing or damaged.
     """
     path = Path(path)
     try:
         manifest = json.loads((path / MANIFEST).read_text())
         version = manifest["format_version"]
-        if version > FORMAT_VERSION:
-            raise DataError(f"{path} has format {version}, newer than this version reads: update Smielfy.")
-        task = str(manifest["task"])
-        pictures = ("images", "masked", "alpha") if task == UNMASK else ("images",)
-        values = (*_COLUMNS, "points") if task == KEYPOINTS else _COLUMNS
-        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in pictures}
-        arrays |= {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in values}
+        if version != FORMAT_VERSION:
+            newer = "newer than this version reads: update Smielfy"
+            older = f"older than this version reads: {_AGAIN}"
+            raise DataError(f"{path} has format {version}, {newer if version > FORMAT_VERSION else older}.")
+        task, stated = str(manifest["task"]), str(manifest["data_hash"])
         classes = tuple(str(name) for name in manifest["classes"])
-        stated, about = str(manifest["data_hash"]), manifest.get("about", {})
+        shards = [(str(one["file"]), int(one["count"]), str(one["sha256"])) for one in manifest["shards"]]
+        parts = [open_shard(path / name) for name, _, _ in shards]
     except FileNotFoundError as error:
         raise DataError(
             f"{path} is no packed data set: {Path(error.filename or MANIFEST).name} is missing from it."
@@ -149,54 +204,43 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is damaged ({error}): freeze or export it again.") from error
-    labels = arrays["labels"]
-    if classes and len(labels) and not (labels.min() >= 0 and labels.max() < len(classes)):
-        raise DataError(f"{path} has labels that are not among its classes: freeze or export it again.")
-    columns = check_columns(
-        [classes[i] for i in labels] if classes else None,
-        arrays["persons"].tolist(),
-        arrays["splits"].tolist(),
-        arrays["ids"].tolist(),
-        classes,
-        task=task,
-        points=arrays.get("points"),
-    )
-    masked, alpha = arrays.get("masked"), arrays.get("alpha")
-    check_images(arrays["images"].shape, arrays["images"].dtype, len(columns.ids))
-    check_masks(task, arrays["images"].shape, *(None if a is None else a.shape for a in (masked, alpha)))
-    if verify:
-        digest = columns.digest()
-        for name in pictures:
-            for image in arrays[name]:
-                digest.update(image.tobytes())
-        if digest.hexdigest() != stated:
-            raise DataError(f"{path} was changed after it was written: freeze or export it again.")
+        raise DataError(f"{path} is damaged ({error}): {_AGAIN}.") from error
+    for (name, count, sha256), part in zip(shards, parts, strict=True):
+        if len(part) != count or (verify and sha256_of(path / name) != sha256):
+            raise DamagedShard(path / name)
+    columns, found = _columns(parts, task, classes)
+    if verify and found != stated:
+        raise DataError(f"{path} was changed after it was written: {_AGAIN}.")
+    images, masked, alpha = (_pictures(parts, name, task) for name in ("image", "masked", "alpha"))
+    assert images is not None
+    check_images(images.shape, images.dtype, len(columns.ids))
+    check_masks(task, images.shape, *(None if a is None else a.shape for a in (masked, alpha)))
     return PackedData(
-        arrays["images"], columns.labels, columns.persons, columns.splits, columns.ids, classes, stated, about,
-        task, columns.points, masked, alpha,
+        images, columns.labels, columns.persons, columns.splits, columns.ids, columns.classes, stated,
+        manifest.get("about", {}), task, columns.points, masked, alpha,
     )  # fmt: skip
 
 
-def _write_images(
-    path: Path, images: Iterable[NDArray[np.uint8]], count: int, digest: hashlib._Hash
-) -> tuple[int, ...]:
-    """Write pictures one by one into a mapped .npy; returns the shape of all."""
-    out: NDArray[np.uint8] | None = None
-    written = 0
-    for image in images:
-        if out is None:
-            as_picture = image.shape if image.ndim == 3 else (*image.shape, 1)
-            check_images((count, *as_picture), image.dtype, count)
-            out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *image.shape))
-        if written == count or image.shape != out.shape[1:] or image.dtype != np.uint8:
-            raise DataError(
-                f"Picture {written} does not fit: {count} uint8 {list(out.shape[1:])} were announced."
-            )
-        out[written] = image
-        digest.update(image.tobytes())
-        written += 1
-    if out is None or written != count:
-        raise DataError(f"There are {written} pictures for {count} labels.")
-    out.flush()  # type: ignore[attr-defined]
-    return tuple(int(side) for side in out.shape)
+def _columns(parts: list[NDArray[Any]], task: str, classes: Sequence[str] | None) -> tuple[Columns, str]:
+    """What the records say beside their pictures, and the ``data_hash``."""
+    ids, persons, splits, labels = (
+        [text for part in parts for text in part[name].tolist()]
+        for name in ("id", "person", "split", "label")
+    )
+    columns = check_columns(
+        labels if any(labels) or task == SMILEY else None,
+        persons,
+        splits,
+        ids,
+        classes,
+        task=task,
+        points=np.concatenate([part["points"] for part in parts]) if task == KEYPOINTS else None,
+    )
+    digest = columns.digest()
+    for part in parts:
+        digest.update(np.ascontiguousarray(part["sha256"]).data)
+    return columns, digest.hexdigest()
+
+
+def _pictures(parts: list[NDArray[Any]], name: str, task: str) -> Any:
+    return ShardedPictures([part[name] for part in parts]) if name in picture_names(task) else None

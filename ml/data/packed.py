@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,8 @@ class PackedData:
     """A data set, its pictures in memory or mapped from disk.
 
     Attributes:
-        images: uint8 [N, S, S, C], C 1 (grey) or 3 (RGB); for unmask the bare faces.
+        images: uint8 [N, S, S, C], C 1 (grey) or 3 (RGB); for unmask the bare faces. From disk a
+            ``ml.data.shards.ShardedPictures``, which is indexed like an array.
         labels: int32 [N], index into ``classes``; −1 throughout where there are none.
         persons: [N] opaque names.
         splits: [N] "train", "validation" or "test".
@@ -92,13 +93,21 @@ def pack(
         task, images.shape, None if masked is None else masked.shape, None if alpha is None else alpha.shape
     )
     digest = columns.digest()
-    for pictures in (images, masked, alpha):
-        for image in pictures if pictures is not None else ():
-            digest.update(np.ascontiguousarray(image).tobytes())
+    given = [pictures for pictures in (images, masked, alpha) if pictures is not None]
+    for record in zip(*given, strict=True):
+        digest.update(pictures_digest(record))
     return PackedData(
         images, columns.labels, columns.persons, columns.splits, columns.ids, columns.classes,
         digest.hexdigest(), dict(about or {}), task, columns.points, masked, alpha,
     )  # fmt: skip
+
+
+def pictures_digest(pictures: Iterable[Pictures]) -> bytes:
+    """SHA-256 of the pictures of one record."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(np.ascontiguousarray(picture).data)
+    return digest.digest()
 
 
 def divided_by_picture(data: PackedData, *, seed: int = 0) -> PackedData:
@@ -128,7 +137,7 @@ class Columns:
     points: NDArray[np.float32] | None
 
     def digest(self) -> hashlib._Hash:
-        """SHA-256 over everything but the pictures, to be fed these in order."""
+        """SHA-256 over everything but the pictures, to be fed ``pictures_digest`` of each record in order."""
         rows = zip(
             self.ids.tolist(), self.persons.tolist(), self.labels.tolist(), self.splits.tolist(), strict=True
         )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.data.manifest import DataError, pack, read_packed, write_packed
+from ml.data.manifest import DataError, pack, pack_opened, read_packed, write_packed
+from ml.data.shards import Rows, write_shard
 from ml.data.sources import load_smiley_data
 from ml.data.splits import SPLITS
 
@@ -29,7 +30,7 @@ def test_what_was_packed_is_read_again(tmp_path):
     stated = write_packed(tmp_path / "set", images=iter(images), about={"version": 7}, **columns())
     data = read_packed(tmp_path / "set", verify=True)
     assert np.array_equal(data.images, images)
-    assert isinstance(data.images, np.memmap)
+    assert isinstance(np.load(tmp_path / "set" / "pictures.npy", mmap_mode="r")["image"], np.memmap)
     assert data.classes == ("smile", "wink")
     assert [data.classes[i] for i in data.labels] == columns()["labels"]
     assert data.persons.tolist() == columns()["persons"]
@@ -94,25 +95,51 @@ def test_damage_and_later_formats_are_named(tmp_path):
     write_packed(place, images=pictures(), **columns())
     with pytest.raises(DataError, match="missing"):
         read_packed(tmp_path)
-    manifest = json.loads((place / "manifest.json").read_text())
-    changed = pictures()
-    changed[0] = 0
-    np.save(place / "images.npy", changed)
+    manifest, shard = json.loads((place / "manifest.json").read_text()), place / "pictures.npy"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-40] + b"!" + whole[-39:])
     read_packed(place)
-    with pytest.raises(DataError, match="changed after"):
+    with pytest.raises(DataError, match=r"pictures\.npy was changed"):
         read_packed(place, verify=True)
-    np.save(place / "labels.npy", np.array([9] * 6))
-    with pytest.raises(DataError, match="not among its classes"):
+    shard.write_bytes(whole[:-1])
+    with pytest.raises(DataError, match=r"pictures\.npy is damaged"):
         read_packed(place)
-    (place / "labels.npy").unlink()
-    with pytest.raises(DataError, match=r"labels\.npy is missing"):
+    np.save(shard, pictures())
+    with pytest.raises(DataError, match=r"pictures\.npy is no shard"):
         read_packed(place)
-    (place / "manifest.json").write_text(json.dumps({**manifest, "format_version": 99}))
-    with pytest.raises(DataError, match="newer"):
+    shard.unlink()
+    with pytest.raises(DataError, match=r"pictures\.npy is missing"):
         read_packed(place)
+    for version, says in ((99, "newer"), (1, "older")):
+        (place / "manifest.json").write_text(json.dumps({**manifest, "format_version": version}))
+        with pytest.raises(DataError, match=says):
+            read_packed(place)
     (place / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         read_packed(place)
+
+
+def test_shards_are_read_as_one_array(tmp_path):
+    images, about = pictures(12), columns(12)
+    whole = pack(images=images, **about)
+    with pack_opened(tmp_path / "set") as opened:
+        names = []
+        for start, end in ((0, 5), (5, 6), (6, 12)):
+            rows = Rows(*(about[name][start:end] for name in ("ids", "persons", "splits", "labels")))
+            names.append(f"{start}.npy")
+            with open(opened.folder / names[-1], "xb") as file:
+                write_shard(file, task="smiley", rows=rows, pictures=((one,) for one in images[start:end]))
+        stated = opened.close(names, task="smiley")
+    data = read_packed(tmp_path / "set", verify=True)
+    assert data.data_hash == stated == whole.data_hash, "however it is cut"
+    assert np.array_equal(data.labels, whole.labels)
+    assert data.images.shape == images.shape
+    for chosen in (7, -1, slice(4, 7), [11, 0, 5, 5], np.array([-1, 6]), np.arange(12) % 3 == 0, []):
+        assert np.array_equal(data.images[chosen], images[chosen]), chosen
+    assert np.array_equal(np.asarray(data.images), images)
+    assert np.array_equal(np.stack(list(data.images)), images)
+    with pytest.raises(IndexError):
+        data.images[[12]]
 
 
 def test_an_npz_is_divided_by_person_the_same_way_each_time(tmp_path):

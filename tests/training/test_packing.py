@@ -44,7 +44,7 @@ def test_pack_holds_what_is_left_of_the_version(
         item = items[photo_id]
         assert data.classes[data.labels[index]] == item.smiley.slug
         assert (data.persons[index], data.splits[index]) == (str(item.photo.participant_id), item.split)
-    assert np.ptp(data.images) > 100
+    assert np.ptp(np.asarray(data.images)) > 100
 
 
 def test_crop_that_goes_while_it_is_packed_is_left_out(
@@ -84,7 +84,7 @@ def test_packing_that_is_stopped_leaves_nothing(people: list[Photo], tmp_path: P
 
     with pytest.raises(NotNeededAnyMore):
         dataset_pack(version=freeze(), size=48, out=tmp_path / "packs" / "pack", watch=stop)
-    assert list((tmp_path / "packs").iterdir()) == []
+    assert not (tmp_path / "packs").exists()
 
 
 # --- keypoints
@@ -140,10 +140,10 @@ def test_pairs_are_all_masked_variants_of_a_face_beside_its_crop(people: list[Ph
     data = read_packed(tmp_path / "pack", verify=True)
     assert data.masked is not None
     assert data.alpha is not None
-    assert sorted(data.masked.mean(axis=(1, 2, 3)).round().tolist()) == [40, 80, 120]
+    assert sorted(np.asarray(data.masked).mean(axis=(1, 2, 3)).round().tolist()) == [40, 80, 120]
     assert data.images.shape == (3, 128, 128, 3)
-    assert (data.alpha[:, :64] == 0).all()
-    assert (data.alpha[:, 64:] == 255).all()
+    assert (data.alpha[:][:, :64] == 0).all()
+    assert (data.alpha[:][:, 64:] == 255).all()
     assert {name.partition("#")[0] for name in data.ids.tolist()} == {str(people[0].pk), str(people[1].pk)}
 
 
@@ -156,4 +156,4 @@ def test_faces_without_a_mask_get_one_when_pairs_are_packed(
     assert [kept.face_id for kept in MaskedFace.objects.all()] == [face.pk]
     data = read_packed(tmp_path / "pack")
     assert data.alpha is not None
-    assert data.alpha.max() == 255
+    assert data.alpha[0].max() == 255

@@ -1,8 +1,8 @@
 """A photo with a marker in its pixels is withdrawn at every step of a freeze, a pack and an export, and after them:
 nothing holds it then, neither a file nor the database with its free pages and its write-ahead log."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from operations.models import Job
 from operations.stores import local
 from tests.conftest import jpeg
 from tests.labeling.conftest import newcomer
-from training import manifests
-from training.datasets import freeze_request
+from tests.operations.conftest import do_round
+from training import manifests, packing, shards
+from training.datasets import dataset_freeze, freeze_request
 from training.exports import building
 from training.exports.models import Export
 from training.exports.services import export_request
 from training.freezing import freeze_execute
-from training.models import DatasetVersion
+from training.models import DatasetVersion, PackShard
 from training.packing import dataset_pack
 
 from .conftest import accepted_photo, noise
@@ -99,6 +100,10 @@ class Steps:
             (building, "_sha256"),
             (building, "_offer"),
             (building, "_begin"),
+            (shards, "_begin"),
+            (shards, "_write"),
+            (shards, "_offer"),
+            (packing, "_fetch"),
         ):
             monkeypatch.setattr(owner, name, self._stepping(getattr(owner, name)))
 
@@ -171,8 +176,6 @@ def test_withdrawn_at_any_step_of_an_export(
     few: Participant, private_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def prepare(at: int) -> Callable[[], None]:
-        from training.datasets import dataset_freeze
-
         version, _ = dataset_freeze(actor="system")
         export, _ = export_request(version=version, format="imagefolder", actor="x", announced=False)
         return lambda: run_with_small_pages("training.export", str(export.pk), building.export_execute)
@@ -188,8 +191,6 @@ def test_withdrawn_at_any_step_of_an_export(
 
 @pytest.mark.parametrize("format", ["webdataset", "parquet", "coco", "masked", "kaggle"])
 def test_withdrawn_after_an_export(format: str, few: Participant, private_folder: Path) -> None:
-    from training.datasets import dataset_freeze
-
     marked = Planted(few, 300)
     export, job = export_request(
         version=dataset_freeze(actor="system")[0], format=format, actor="x", announced=False
@@ -203,30 +204,48 @@ def test_withdrawn_after_an_export(format: str, few: Participant, private_folder
     assert export.ready_at is not None
 
 
-def test_withdrawn_while_it_is_packed(
+def test_withdrawn_at_any_step_of_a_pack(
     few: Participant, private_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import packing
-    from training.datasets import dataset_freeze
+    """As a training does, which is ended and packs anew when something leaves its version."""
 
-    class Stop(Exception):
+    class Withdrawn(Exception):
         pass
 
-    monkeypatch.setattr(packing, "_WATCHED_CROPS", 1)
-    for at in range(5):
-        marked = Planted(few, 400 + at)
+    def prepare(at: int) -> Callable[[], None]:
         version, _ = dataset_freeze(actor="system")
-        seen = []
+        out = tmp_path / f"pack{at}"
 
-        def watch(marked: Planted = marked, seen: list[int] = seen, at: int = at) -> None:
-            seen.append(1)
-            if len(seen) == at + 1:
-                marked.withdraw()
-                # What supervises a training stops it then.
-                raise Stop
+        def pack() -> None:
+            left = version.items.count()
 
-        with suppress(Stop):
-            dataset_pack(version=version, size=48, out=tmp_path / f"pack{at}", watch=watch)
-        work_all()
-        assert len(seen) == at + 1
+            def watch() -> None:
+                if version.items.count() != left:
+                    raise Withdrawn
+
+            try:
+                dataset_pack(version=version, size=48, out=out, watch=watch)
+                watch()
+            except Withdrawn:
+                shutil.rmtree(out, ignore_errors=True)
+                pack()
+
+        return pack
+
+    monkeypatch.setattr(shards, "_LEAST", 4)  # two shards
+    monkeypatch.setattr(shards, "_MOST", 4)
+    for marked in each_step(monkeypatch, prepare, lambda at: Planted(few, 400 + at)):
         assert marked.found_in(private_folder, tmp_path, Path(settings.DATA_DIR)) == []
+        do_round("training.tidy_packs")
+        files = [path for path in (private_folder / "packs").rglob("*") if path.is_file()]
+        assert len(files) == PackShard.objects.exclude(ready_at=None).count() > 0
+
+
+def test_withdrawn_after_a_pack(few: Participant, private_folder: Path, tmp_path: Path) -> None:
+    marked = Planted(few, 300)
+    dataset_pack(version=dataset_freeze(actor="system")[0], size=48, out=tmp_path / "pack")
+    shutil.rmtree(tmp_path / "pack")
+    assert any("packs/" in name for name in marked.found_in(private_folder))
+    marked.withdraw()
+    work_all()
+    assert marked.found_in(private_folder, Path(settings.DATA_DIR)) == []
