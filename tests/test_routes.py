@@ -124,6 +124,7 @@ EXPECTED: dict[str, Row] = {
     "POST admin/training/models/<int:pk>/serve/": (302, 302, 302, 403, 302, 302),
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/datasets/<int:number>/manifest.jsonl": MANAGERS,
+    "GET admin/training/datasets/<int:number>/manifest.parquet": MANAGERS,
     "GET admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 405, 405, 405),
     "POST admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 403, 302, 302),
     "GET api/v1/datasets/": (403, 403, 403, 403, 200, 200),

@@ -83,7 +83,9 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:
-        return format_html('<a href="{}">manifest.jsonl</a>', reverse("dataset-manifest", args=[version.pk]))
+        routes = {"manifest.jsonl": "dataset-manifest", "manifest.parquet": "dataset-manifest-parquet"}
+        links = ((reverse(route, args=[version.pk]), name) for name, route in routes.items())
+        return format_html_join(", ", '<a href="{}">{}</a>', links)
 
     @admin.display(description="exports")
     def exports(self, version: DatasetVersion) -> str:

@@ -17,7 +17,7 @@ from operations.locks import hold
 from operations.models import Job
 from operations.problems import Problem
 
-from .manifests import Manifest, manifest_written
+from .manifests import Manifest, files_of, manifest_written
 from .models import DatasetItem, DatasetVersion, ModelVersion
 from .signals import versions_shrunk
 
@@ -119,9 +119,9 @@ def dataset_revise(*, number: int) -> DatasetVersion:
             if manifest.sha256 == version.sha256:
                 return version
             former, name = version.manifest, manifest.store(number, version.revision + 1)
-            with atomic_with_files(name):
+            with atomic_with_files(*files_of(name)):
                 manifest_adopt(version, manifest, name=name, revision=version.revision + 1)
-                files_erase(subject=f"manifest:{version}", names=[former])
+                files_erase(subject=f"manifest:{version}", names=files_of(former))
             return version
 
 

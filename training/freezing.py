@@ -26,7 +26,7 @@ from .datasets import (
     items_of,
     manifest_adopt,
 )
-from .manifests import manifest_sha256, manifest_written
+from .manifests import files_of, manifest_sha256, manifest_written
 from .models import DatasetItem, DatasetVersion, SplitAssignment
 from .pages import PAGE, pages
 
@@ -126,7 +126,7 @@ def _complete(draft: DatasetVersion, job: RunningJob) -> bool:
             if not manifest.photos:
                 raise JobRefused(NOTHING_ACCEPTED)
             name = manifest.store(draft.number, 0)
-            with atomic_with_files(name):
+            with atomic_with_files(*files_of(name)):
                 job.heartbeat()
                 manifest_adopt(draft, manifest, name=name, revision=0)
                 if settings.MASKS_PER_FACE:

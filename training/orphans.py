@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from operations.private_files import files_before
 
+from .manifests import files_of
 from .models import DatasetVersion, Export, ModelVersion, PackShard
 
 
@@ -18,7 +19,8 @@ def orphans_erase() -> None:
     folders = ("datasets", "models", "exports", "packs")
     stored = [name for folder in folders for name in files_before(folder, before)]
     # Read after the files are listed: a row that comes meanwhile is of a file that is younger.
-    known = set(DatasetVersion.objects.values_list("manifest", flat=True))
+    manifests = DatasetVersion.objects.values_list("manifest", flat=True)
+    known = {name for manifest in manifests for name in files_of(manifest)}
     known |= set(Export.objects.kept().values_list("file", flat=True))
     known |= set(PackShard.objects.values_list("file", flat=True))
     for artifact, files in ModelVersion.objects.values_list("artifact", "files"):

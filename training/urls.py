@@ -31,6 +31,11 @@ urlpatterns = [
         name="dataset-manifest",
     ),
     path(
+        "admin/training/datasets/<int:number>/manifest.parquet",
+        admin.site.admin_view(views.manifest_parquet),
+        name="dataset-manifest-parquet",
+    ),
+    path(
         "admin/training/exports/<uuid:export_id>/download/",
         admin.site.admin_view(exports.download),
         name="export-download",

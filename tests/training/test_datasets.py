@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from django.db import connections
 
@@ -22,6 +23,7 @@ from operations.models import AuditEvent, Job
 from operations.problems import Problem
 from tests.labeling.conftest import newcomer
 from training.datasets import dataset_freeze, dataset_latest, dataset_revise
+from training.manifests import parquet_of
 from training.models import DatasetItem, DatasetVersion, ModelVersion, SplitAssignment
 from training.promotion import model_promote
 
@@ -35,7 +37,11 @@ def freeze() -> DatasetVersion:
 def manifest(folder: Path, version: DatasetVersion) -> list[dict[str, str]]:
     content = (folder / version.manifest).read_bytes()
     assert hashlib.sha256(content).hexdigest() == version.sha256
-    return [json.loads(line) for line in content.splitlines()]
+    lines = [json.loads(line) for line in content.splitlines()]
+    parquet = pyarrow.parquet.ParquetFile(folder / parquet_of(version.manifest))
+    assert parquet.read().to_pylist() == lines
+    assert parquet.metadata.metadata[b"sha256"].decode() == version.sha256
+    return lines
 
 
 def revise() -> None:
@@ -192,12 +198,15 @@ def test_withdrawn_photo_leaves_its_versions_as_a_revision(
 def test_former_manifest_goes(people: list[Photo], private_folder: Path) -> None:
     version = freeze()
     former = private_folder / version.manifest
+    beside = private_folder / parquet_of(version.manifest)
+    assert beside.is_file()
     assert former.is_file()
     photo_withdraw(photo=people[0], actor="participant")
     revise()
     for job in Job.objects.filter(kind="collector.erase_files"):
         running.run(str(job.pk))
     assert not former.exists()
+    assert not beside.exists()
     version.refresh_from_db()
     assert (private_folder / version.manifest).is_file()
 

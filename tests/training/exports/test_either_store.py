@@ -6,6 +6,7 @@ import json
 import tarfile
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from collector.services import participant_withdraw, photo_submit
 from labeling.masking import masks_wanted
 from labeling.models import MaskedFace
 from labeling.services import label_import
+from ml.data.manifest import read_packed
 from operations.jobs import running
 from operations.models import Job
 from operations.stores.base import PrivateStore
@@ -24,7 +26,9 @@ from tests.storage import all_files
 from training.datasets import dataset_freeze
 from training.exports.models import Export
 from training.exports.services import export_link, export_request
+from training.manifests import files_of
 from training.models import DatasetVersion
+from training.packing import dataset_pack
 
 from .conftest import accepted_photo
 
@@ -41,7 +45,11 @@ def work(*kinds: str) -> None:
 
 
 def test_photo_comes_in_goes_out_and_is_taken_back(
-    either_store: PrivateStore, participant: Participant, astronaut_jpeg: bytes, staff: Callable[..., Any]
+    either_store: PrivateStore,
+    participant: Participant,
+    astronaut_jpeg: bytes,
+    staff: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
     smiley = Smiley.objects.get(slug="tongue")
     sent, _ = photo_submit(
@@ -69,13 +77,16 @@ def test_photo_comes_in_goes_out_and_is_taken_back(
     whole = download(export)
     assert hashlib.sha256(whole).hexdigest() == export.sha256
     assert export.photos == 2
+    dataset_pack(version=version, size=48, out=tmp_path / "pack")
+    assert set(read_packed(tmp_path / "pack", verify=True).ids.tolist()) == {str(sent.pk), str(other.pk)}
+    assert any(name.startswith("packs/") for name in all_files(either_store))
 
     participant_withdraw(participant=participant, actor="participant")
     work("collector.erase_files", "training.revise_dataset", "training.export")
     there = all_files(either_store)
     export.refresh_from_db()
     version.refresh_from_db()
-    assert set(there) == {other.file, other.faces.get().crop, version.manifest, export.file}
+    assert set(there) == {other.file, other.faces.get().crop, *files_of(version.manifest), export.file}
     assert manifest_of(version) == {str(other.pk)}
     assert Tombstone.objects.get(pk=sent.pk).dataset_versions == [version.number]
     assert visitor().get(f"/photos/{sent.pk}/image/", secure=True).status_code == 404
