@@ -117,7 +117,7 @@ def _fill(photos: int) -> None:
             index, smiley = number // _PHOTOS_EACH, smileys[number % len(smileys)]
             photo = Photo(
                 participant=owners[index], consent=consents[index], smiley=smiley, accepted_as=smiley,
-                client_id=uuid.uuid4(), state="accepted", width=500, height=500, size=len(picture),
+                client_id=uuid.uuid4(), state="accepted", width=500, height=500, size=len(picture) + 16,
                 sha256=uuid.uuid4().hex * 2, upload_sha256="x", created_at=now, processed_at=now,
             )  # fmt: skip
             photo.file = _written(f"photos/{number // 1000:03}/{photo.pk}.jpg", picture + photo.pk.bytes)

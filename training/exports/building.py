@@ -1,9 +1,8 @@
 """Writing an export's file. It is made beside its name and offered when it is whole; whatever leaves the version
 meanwhile makes it begin again, so that no file holds what was withdrawn."""
 
-import hashlib
 import secrets
-from typing import IO
+from collections.abc import Iterator
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
@@ -16,13 +15,14 @@ from operations.models import Job
 from operations.private_files import file_written
 
 from ..datasets import VersionChanged, dataset_revise, datasets_hold, items_of
-from ..models import DatasetItem
+from ..models import DatasetItem, Split
 from .archive import Archive
+from .behind import WrittenBehind
 from .columns import COLUMNS, Table, record
 from .companions import Companions
 from .formats import writer_of
 from .models import Export
-from .samples import PAGE, samples
+from .samples import PAGE, Sample, samples
 
 FOLDER = "exports"
 
@@ -33,10 +33,12 @@ def export_execute(*, job: RunningJob, page: int = PAGE) -> None:
         name = _begin(export, job)
         try:
             with file_written(name) as file:
-                photos = _write(export, file, job, page)
+                with WrittenBehind(file) as behind:
+                    photos = _write(export, behind, job, page)
                 if not photos:
                     raise JobRefused(_nothing(export))
-                size, sha256 = file.tell(), _sha256(file, job)
+                job.progress(0, 0, "computing the checksum")
+                size, sha256 = behind.tell(), behind.sha256()
         except VersionChanged:
             job.progress(0, 0, "something was withdrawn: beginning again")
             continue
@@ -82,41 +84,41 @@ def _begin(export: Export, job: RunningJob) -> str:
     return name
 
 
-def _write(export: Export, file: IO[bytes], job: RunningJob, page: int) -> int:
+def _write(export: Export, file: WrittenBehind, job: RunningJob, page: int) -> int:
     archive = Archive(file, root=f"smielfy-{export}")
     writer = writer_of(export.format, archive)
     table = Table(archive, "samples.csv", COLUMNS)
     companions = Companions(export, archive)
     done, total = 0, items_for(export).count()
-    for found in samples(items_for(export), masks=export.format == Export.Format.MASKED, size=page):
+    for found in _pages(export, page):
         if Export.objects.filter(pk=export.pk, changed=True).exists():
             raise VersionChanged
         for sample in found:
             values = record(sample)
             writer.add(sample, values)
-            table.row(values.values())
+            table.line(values.line)
             companions.count(sample)
         done += len(found)
         job.progress(done, total, "writing")
     sha256 = table.sha256()
+    writer.close()  # first: what grows in one piece is done then
     table.close()
-    writer.close()
     companions.close(samples_sha256=sha256)
     archive.close()
     return done
+
+
+def _pages(export: Export, page: int) -> Iterator[list[Sample]]:
+    """One split after the other, so that what is written of a split can be in one piece."""
+    for split in Split.values:
+        items = items_for(export).filter(split=split)
+        yield from samples(items, masks=export.format == Export.Format.MASKED, size=page)
 
 
 def _nothing(export: Export) -> str:
     if export.release:
         return f"Of version {export.version} no photo may be released: no consent in it allows to share."
     return f"Of version {export.version} nothing is left."
-
-
-def _sha256(file: IO[bytes], job: RunningJob) -> str:
-    job.progress(0, 0, "computing the checksum")
-    file.flush()
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _offer(export: Export, name: str, job: RunningJob, *, photos: int, size: int, sha256: str) -> bool:

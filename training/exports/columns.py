@@ -2,7 +2,9 @@
 
 import csv
 import hashlib
+import io
 import os
+from functools import cached_property
 from typing import Any
 
 from ml.landmarks import KEYPOINT_NAMES
@@ -37,14 +39,26 @@ DESCRIPTIONS = {
 }
 
 
-def record(sample: Sample) -> dict[str, Any]:
+class Record(dict[str, Any]):
+    """The columns of a sample."""
+
+    @cached_property
+    def line(self) -> str:
+        """As a line of CSV."""
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerow(self.values())
+        return out.getvalue()
+
+
+def record(sample: Sample) -> Record:
     """A sample's columns; None for a number that is not known. Coordinates are pixels of the photo.
 
     No text is blank and every number is of one kind: readers of CSV guess a column's type from a part of it.
     """
     face = sample.face
     found = face.keypoints if face else None
-    values: dict[str, Any] = {
+    values = Record()
+    values |= {
         "id": sample.id,
         "participant": sample.participant,
         "smiley": sample.smiley,
@@ -81,6 +95,9 @@ class Table:
 
     def row(self, values: Any) -> None:
         self._writer.writerow(values)
+
+    def line(self, text: str) -> None:
+        self._file.write(text)
 
     def sha256(self) -> str:
         """Of what is in it so far."""

@@ -68,6 +68,7 @@ class Sample:
     split: str
     file: str
     sha256: str
+    size: int
     width: int
     height: int
     scopes: list[str]
@@ -93,7 +94,7 @@ def samples(
         shown=Exists(photo.allowed_by(Scope.SHOW_AS_EXAMPLE)),
         shared=Exists(photo.allowed_by(Scope.SHARE_IN_RELEASE)),
     )
-    about = ("file", "sha256", "width", "height", "import_batch__source")
+    about = ("file", "sha256", "size", "width", "height", "import_batch__source")
     rows = allowed.values_list(
         "photo_id",
         "photo__participant_id",
@@ -109,7 +110,7 @@ def samples(
 
 
 def _sample(row: tuple[Any, ...], face: FaceFacts | None) -> Sample:
-    photo, participant, smiley, split, file, sha256, width, height, source, shown, shared = row
+    photo, participant, smiley, split, file, sha256, size, width, height, source, shown, shared = row
     scopes = [Scope.TRAIN.value] if source is None else []
     scopes += [
         scope.value
@@ -117,7 +118,18 @@ def _sample(row: tuple[Any, ...], face: FaceFacts | None) -> Sample:
         if given
     ]
     return Sample(
-        str(photo), str(participant), smiley, split, file, sha256, width, height, scopes, source or "", face
+        str(photo),
+        str(participant),
+        smiley,
+        split,
+        file,
+        sha256,
+        size,
+        width,
+        height,
+        scopes,
+        source or "",
+        face,
     )
 
 

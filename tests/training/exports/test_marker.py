@@ -97,7 +97,7 @@ class Steps:
             (local.os, "replace"),
             (local, "_sync_folder"),
             (manifests.Manifest, "store"),
-            (building, "_sha256"),
+            (building.WrittenBehind, "sha256"),
             (building, "_offer"),
             (building, "_begin"),
             (shards, "_begin"),

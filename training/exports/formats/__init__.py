@@ -1,10 +1,11 @@
 """A writer for each format. It gets one sample after the other, and closes what it has open at the end."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...models import Split
 from ..archive import Archive
+from ..columns import Record
 from ..models import Export
 from ..samples import Sample
 
@@ -12,7 +13,7 @@ SPLITS = tuple(Split.values)
 
 
 class Writer(Protocol):
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+    def add(self, sample: Sample, values: Record) -> None:
         """Write a sample down; `values` are its columns. Raises FileNotFoundError when it was withdrawn."""
 
     def close(self) -> None: ...
@@ -38,7 +39,7 @@ class _Nothing:
     def __init__(self, archive: Archive) -> None:
         pass
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+    def add(self, sample: Sample, values: Record) -> None:
         pass
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ml.landmarks import KEYPOINT_NAMES
 
 from ..archive import Archive
+from ..columns import Record
 from ..samples import FaceFacts, Sample
 from . import SPLITS
 
@@ -36,7 +37,7 @@ class Coco:
         self._images = {split: _List(archive) for split in SPLITS}
         self._annotations = {split: _List(archive) for split in SPLITS}
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+    def add(self, sample: Sample, values: Record) -> None:
         name = f"{sample.split}/{sample.id}.jpg"
         self._archive.add(f"images/{name}", sample.picture())
         number = image_number(sample.id)

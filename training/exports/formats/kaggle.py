@@ -2,8 +2,6 @@
 the face's crop; a point that cannot be seen is blank. `SPLIT.ids.csv` names the photo of each row: the format itself
 has no room for an id."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -12,7 +10,7 @@ from labeling.models import CROP_SIZE
 from ml.geometry import Similarity
 
 from ..archive import Archive
-from ..columns import POINTS, Table
+from ..columns import POINTS, Record, Table
 from ..samples import FaceFacts, Sample
 from . import SPLITS
 
@@ -24,7 +22,7 @@ class Kaggle:
         self._tables = {split: Table(archive, f"{split}.csv", (*POINTS, "Image")) for split in SPLITS}
         self._ids = {split: Table(archive, f"{split}.ids.csv", ("id", "smiley")) for split in SPLITS}
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+    def add(self, sample: Sample, values: Record) -> None:
         if sample.face is None:
             return
         grey = cv2.cvtColor(crop_read(sample.face.crop, SIDE), cv2.COLOR_RGB2GRAY)

@@ -1,10 +1,8 @@
 """Aligned pairs for learning to take masks off: `SPLIT/face/ID.jpg`, `SPLIT/masked/ID.STYLE-SEED.jpg`,
 `SPLIT/alpha/ID.STYLE-SEED.png`, and `pairs.csv` with what belongs together."""
 
-from typing import Any
-
 from ..archive import Archive
-from ..columns import Table
+from ..columns import Record, Table
 from ..samples import Sample, stored
 
 COLUMNS = ("id", "participant", "smiley", "split", "style", "seed", "face", "masked", "alpha")
@@ -15,7 +13,7 @@ class MaskedPairs:
         self._archive = archive
         self._pairs = Table(archive, "pairs.csv", COLUMNS)
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
+    def add(self, sample: Sample, values: Record) -> None:
         if sample.face is None or not sample.face.masked:
             return
         face = f"{sample.split}/face/{sample.id}.jpg"

@@ -2,17 +2,17 @@
 image column, and pandas and Arrow as bytes."""
 
 import json
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..archive import Archive
-from ..columns import COLUMNS, NUMBERS, WHOLE
+from ..archive import Archive, GrowingMember
+from ..columns import COLUMNS, NUMBERS, WHOLE, Record
 from ..samples import Sample
 from . import SPLITS
 
-_ROWS = 64  # at once, and as a row group: a hundred photos are some tens of megabytes
+_ROWS = 128  # at once, and as a row group: some ten megabytes of photos
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -35,25 +35,45 @@ def _dtype(kind: pa.DataType) -> str:
 
 
 class Parquet:
+    """Splits come one after the other."""
+
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._files = {split: _File(archive.spool()) for split in SPLITS}
+        self._left = list(SPLITS)
+        self._file: _File | None = None
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
-        image = {"bytes": sample.picture(), "path": f"{sample.id}.jpg"}
-        self._files[sample.split].add({"image": image, **values})
+    def add(self, sample: Sample, values: Record) -> None:
+        file = self._of(sample.split)
+        file.add({"image": {"bytes": sample.picture(), "path": f"{sample.id}.jpg"}, **values})
 
     def close(self) -> None:
-        for split, file in self._files.items():
-            self._archive.append(f"data/{split}.parquet", file.closed())
+        for split in SPLITS:
+            if split in self._left:
+                self._of(split)
+        self._end()
+
+    def _of(self, split: str) -> "_File":
+        if self._file is None or self._file.split != split:
+            self._end()
+            self._left.remove(split)
+            self._file = _File(split, self._archive.grown(f"data/{split}.parquet"))
+        return self._file
+
+    def _end(self) -> None:
+        if self._file is not None:
+            self._file.end()
 
 
 class _File:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._schema = file, schema()
-        # No column of pictures or ids repeats itself: dictionaries would be tried, and given up, for nothing.
+    def __init__(self, split: str, member: GrowingMember) -> None:
+        self.split, self._member, self._schema = split, member, schema()
+        # Pictures are compressed already. No column of numbers or ids repeats itself: dictionaries would be tried,
+        # and given up, for nothing.
+        pressed = dict.fromkeys(COLUMNS, "snappy") | {"image.bytes": "none", "image.path": "none"}
         repeated = ["smiley", "split", "scopes", "source", "flags", "keypoints"]
-        self._writer = pq.ParquetWriter(file, self._schema, use_dictionary=repeated, write_statistics=False)
+        self._writer = pq.ParquetWriter(
+            member, self._schema, use_dictionary=repeated, write_statistics=False, compression=pressed
+        )
         self._rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:
@@ -65,8 +85,8 @@ class _File:
         self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
         self._rows.clear()
 
-    def closed(self) -> IO[bytes]:
+    def end(self) -> None:
         if self._rows:
             self._write()
         self._writer.close()
-        return self._file
+        self._member.end()

@@ -2,11 +2,11 @@
 Its readers take a class as a number: its place in `classes.txt`."""
 
 import json
-from typing import IO, Any
 
 from collector.models import Smiley
 
-from ..archive import Archive
+from ..archive import END, Archive, size_of_member
+from ..columns import Record
 from ..samples import Sample
 from . import SPLITS
 
@@ -19,14 +19,9 @@ class WebDataset:
         archive.add("classes.txt", "".join(f"{name}\n" for name in self._classes).encode())
         self._shards = {split: _Shards(archive, split) for split in SPLITS}
 
-    def add(self, sample: Sample, values: dict[str, Any]) -> None:
-        self._shards[sample.split].add(
-            {
-                f"{sample.id}.jpg": sample.picture(),
-                f"{sample.id}.json": json.dumps(values).encode(),
-                f"{sample.id}.cls": str(self._classes.index(sample.smiley)).encode(),
-            }
-        )
+    def add(self, sample: Sample, values: Record) -> None:
+        label = str(self._classes.index(sample.smiley)).encode()
+        self._shards[sample.split].add(sample, json.dumps(values).encode(), label)
 
     def close(self) -> None:
         for shards in self._shards.values():
@@ -34,27 +29,27 @@ class WebDataset:
 
 
 class _Shards:
-    """One shard after the other of a split; each is added to the archive once it is full."""
+    """One shard after the other of a split: written once all is known of it but its pictures."""
 
     def __init__(self, archive: Archive, split: str) -> None:
         self._archive, self._split = archive, split
-        self._file: IO[bytes] | None = None
-        self._number = self._held = 0
+        self._held: list[tuple[Sample, bytes, bytes]] = []
+        self._number = 0
 
-    def add(self, members: dict[str, bytes]) -> None:
-        if self._file is None:
-            self._file = self._archive.spool()
-        shard = Archive(self._file)
-        for name, data in members.items():
-            shard.add(name, data)
-        self._held += 1
-        if self._held == SHARD:
+    def add(self, sample: Sample, about: bytes, label: bytes) -> None:
+        self._held.append((sample, about, label))
+        if len(self._held) == SHARD:
             self.end()
 
     def end(self) -> None:
-        if self._file is None:
+        if not self._held:
             return
-        Archive(self._file).close()
-        self._archive.append(f"{self._split}-{self._number:06}.tar", self._file)
-        self._file, self._held = None, 0
+        sizes = ((sample.size, len(about), len(label)) for sample, about, label in self._held)
+        whole = END + sum(size_of_member(size) for three in sizes for size in three)
+        with self._archive.nested(f"{self._split}-{self._number:06}.tar", whole) as shard:
+            for sample, about, label in self._held:
+                shard.add(f"{sample.id}.jpg", sample.picture())
+                shard.add(f"{sample.id}.json", about)
+                shard.add(f"{sample.id}.cls", label)
+        self._held.clear()
         self._number += 1
