@@ -1,7 +1,7 @@
-"""What exporting 100,000 photos costs in each format: seconds and memory, beside `tar` of the same files.
+"""What freezing, packing and exporting 100,000 photos costs: seconds and memory, beside `tar` of the same files.
 
-Each photo is a file of some 100 kB with a face, a crop and keypoints. `--photos N` for another number, `--formats` for
-some formats only. The masked faces are none, so that format is left out.
+Each photo is a file of some 90 kB with a face, a crop, a masked variant and keypoints. `--photos N` for another number,
+`--formats` for some formats only. The last lines of packing are of one photo that was labelled anew: one shard.
 """
 
 import argparse
@@ -9,18 +9,22 @@ import logging
 import multiprocessing
 import os
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("table", "imagefolder", "coco", "webdataset", "parquet", "kaggle")
+FORMATS = ("webdataset", "imagefolder", "coco", "parquet", "masked", "table", "kaggle")
+#: What is in the file of a format that copies files; the others make other bytes of them.
+_COPIED = {"masked": ("crops", "masks"), **dict.fromkeys(FORMATS[:4], ("photos",))}
 _PHOTOS_EACH = 17
 _CHUNK = 5000
+_WARM = 200
 
 
 def main() -> None:
@@ -35,27 +39,107 @@ def main() -> None:
 
     django.setup()
     logging.disable(logging.WARNING)
-    from django.conf import settings
-
-    fork = multiprocessing.get_context("fork")
-    filling = fork.Process(target=_fill, args=(given.photos,))
-    filling.start()
-    filling.join()
-    private = Path(settings.DATA_DIR) / "private"
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder, measured("tar of the photos") as took:
-        subprocess.run(["tar", "-cf", f"{folder}/photos.tar", "-C", str(private), "photos"], check=True)
-        subprocess.run(["sync", f"{folder}/photos.tar"], check=True)
-        size = os.path.getsize(f"{folder}/photos.tar")
-    tar = size / took[0]
-    print(f"  {size / 1e6:,.0f} MB, {tar / 1e6:.0f} MB/s")
+    _apart(_fill, given.photos)
+    _apart(_freeze)
+    _apart(_pack)
+    rates = {folders: _tar(folders) for folders in dict.fromkeys(map(_COPIED.get, given.formats)) if folders}
     for name in given.formats:
-        # In a process of its own, so that its memory is its own.
-        one = fork.Process(target=_export, args=(name, tar))
-        one.start()
-        one.join()
+        _apart(_export, name, rates.get(_COPIED.get(name, ())))
 
 
-def _export(name: str, tar: float) -> None:
+def _apart(work: Callable[..., None], *arguments: Any) -> None:
+    """In a process of its own, so that its memory is its own."""
+    one = multiprocessing.get_context("fork").Process(target=work, args=arguments)
+    one.start()
+    one.join()
+    assert one.exitcode == 0
+
+
+def _private() -> Path:
+    return Path(os.environ["DATA_DIR"], "private")
+
+
+def _tar(folders: tuple[str, ...]) -> float:
+    """Bytes a second of `tar`, and, to be looked at, of the least that an export has to do."""
+    with tempfile.TemporaryDirectory(dir=os.environ["DATA_DIR"]) as folder:
+        with measured(f"tar of {' and '.join(folders)}, synced", resource.RUSAGE_CHILDREN) as took:
+            subprocess.run(["tar", "-cf", f"{folder}/x.tar", "-C", str(_private()), *folders], check=True)
+            subprocess.run(["sync", f"{folder}/x.tar"], check=True)
+        size = os.path.getsize(f"{folder}/x.tar")
+        os.unlink(f"{folder}/x.tar")
+        print(f"  {size / 1e6:,.0f} MB, {size / took[0] / 1e6:.0f} MB/s", flush=True)
+        _apart(_copied_and_hashed, folders, f"{folder}/x.tar")
+    return float(size / took[0])
+
+
+def _copied_and_hashed(folders: tuple[str, ...], out: str) -> None:
+    from training.exports.archive import Archive
+    from training.exports.behind import WrittenBehind
+
+    with measured("the same in Python with its SHA-256") as took, open(out, "x+b") as file:
+        with WrittenBehind(file) as behind:
+            archive = Archive(behind)
+            for folder in folders:
+                for path in (_private() / folder).glob("*/*"):
+                    archive.add(path.name, path.read_bytes())
+            archive.close()
+        file.flush()
+        os.fsync(file.fileno())
+    print(f"  {behind.tell() / took[0] / 1e6:.0f} MB/s", flush=True)
+
+
+def _freeze() -> None:
+    from training.datasets import dataset_freeze
+    from training.models import DatasetItem, DatasetVersion
+
+    with measured("freeze"):
+        version, _ = dataset_freeze(actor="bench")
+    print(f"  {version.photos:,} photos of {version.people:,} people", flush=True)
+    few = DatasetVersion.objects.create(
+        number=2, sha256="x", manifest="", photos=0, people=0, counts={}, created_by="bench"
+    )
+    for item in version.items.order_by("pk")[:_WARM]:
+        DatasetItem.objects.create(version=few, photo=item.photo, smiley=item.smiley, split=item.split)
+
+
+def _pack() -> None:
+    from collector.models import Photo, Smiley
+    from collector.services import photo_decided
+    from training.datasets import dataset_freeze
+    from training.models import DatasetVersion
+
+    version = DatasetVersion.objects.get(pk=1)
+    print("packed at 48 pixels, by one process:")
+    _pack_once(version, "all of it")
+    _pack_once(version, "again")
+    photo = Photo.objects.accepted().order_by("pk").first()
+    assert photo is not None
+    other = Smiley.objects.exclude(pk=photo.accepted_as_id).first()
+    assert other is not None
+    photo_decided(photo=photo, accepted_as=other)
+    _pack_once(dataset_freeze(actor="bench")[0], "one photo labelled anew")
+
+
+def _pack_once(version: Any, what: str) -> None:
+    from ml.data.manifest import read_packed
+    from training.models import PackShard
+    from training.packing import dataset_pack
+
+    before = set(PackShard.objects.exclude(ready_at=None).values_list("pk", flat=True))
+    out = Path(os.environ["DATA_DIR"], "pack")
+    with measured(f"  {what}"):
+        dataset_pack(version=version, size=48, out=out)
+    size = sum(path.stat().st_size for path in out.iterdir())
+    shards = len(list(out.glob("*.npy")))
+    written = set(PackShard.objects.exclude(ready_at=None).values_list("pk", flat=True)) - before
+    photos = len(read_packed(out))
+    print(
+        f"    {photos:,} photos, {size / 1e6:,.0f} MB, {len(written)} of {shards} shards written", flush=True
+    )
+    shutil.rmtree(out)
+
+
+def _export(name: str, tar: float | None) -> None:
     from operations.jobs import running
     from training.exports.models import Export
     from training.exports.services import export_remove, export_request
@@ -73,10 +157,11 @@ def _export(name: str, tar: float) -> None:
     export = Export.objects.get(pk=export.pk)
     assert export.ready_at is not None
     rate = export.size / took[0]
+    beside = f": {rate / tar:.0%} of tar" if tar else ""
     print(
-        f"  {export.photos:,} photos, {export.size / 1e6:,.0f} MB, {rate / 1e6:.0f} MB/s: {rate / tar:.0%} of tar"
+        f"  {export.photos:,} photos, {export.size / 1e6:,.0f} MB, {rate / 1e6:.0f} MB/s{beside}", flush=True
     )
-    Path(os.environ["DATA_DIR"], "private", export.file).unlink()
+    (_private() / export.file).unlink()
     export_remove(export=export, actor="bench")
 
 
@@ -86,18 +171,11 @@ def _fill(photos: int) -> None:
 
     from collector.models import Consent, Participant, Photo, Smiley
     from collector.selectors import consent_text_current
-    from labeling.models import Face, KeypointSet
-    from training.models import DatasetItem, DatasetVersion
+    from labeling.models import CROP_SIZE, Face, KeypointSet, MaskedFace
 
     call_command("migrate", verbosity=0)
-    picture, crop = _jpeg(500), _jpeg(96)
+    picture, crop, alpha = _jpeg(500), _jpeg(CROP_SIZE), _png(CROP_SIZE)
     text, smileys, now = consent_text_current("en"), list(Smiley.objects.all()), timezone.now()
-    versions = [
-        DatasetVersion.objects.create(
-            number=number, sha256="x", manifest="", photos=0, people=0, counts={}, created_by="bench"
-        )
-        for number in (1, 2)
-    ]
     for start in range(0, photos, _CHUNK):
         numbers = range(start, min(start + _CHUNK, photos))
         people = {number // _PHOTOS_EACH: None for number in numbers}
@@ -112,7 +190,7 @@ def _fill(photos: int) -> None:
         made: list[Photo] = []
         faces: list[Face] = []
         sets: list[KeypointSet] = []
-        items: list[DatasetItem] = []
+        masked: list[MaskedFace] = []
         for number in numbers:
             index, smiley = number // _PHOTOS_EACH, smileys[number % len(smileys)]
             photo = Photo(
@@ -130,10 +208,14 @@ def _fill(photos: int) -> None:
             made.append(photo)
             faces.append(face)
             sets.append(KeypointSet(face=face, source="mesh", points=points, visible=[True] * 15))
-            split = ("train", "validation", "test")[index % 3]
-            for version in versions[: 2 if number < 200 else 1]:
-                items.append(DatasetItem(version=version, photo=photo, smiley=smiley, split=split))
-        for model, rows in ((Photo, made), (Face, faces), (KeypointSet, sets), (DatasetItem, items)):
+            image, mask = (
+                _written(f"masks/{number // 1000:03}/{photo.pk}.{kind}", data)
+                for kind, data in (("jpg", crop), ("png", alpha))
+            )
+            masked.append(
+                MaskedFace(face=face, style="cloth", seed=1, parameters={}, image=image, alpha=mask)
+            )
+        for model, rows in ((Photo, made), (Face, faces), (KeypointSet, sets), (MaskedFace, masked)):
             model._default_manager.bulk_create(rows, batch_size=500)  # type: ignore[arg-type]
 
 
@@ -145,6 +227,15 @@ def _jpeg(side: int) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.GaussianBlur(noise, (3, 3), 0), [cv2.IMWRITE_JPEG_QUALITY, 80])[1])
 
 
+def _png(side: int) -> bytes:
+    import cv2
+    import numpy as np
+
+    alpha = np.zeros((side, side), np.uint8)
+    cv2.ellipse(alpha, (side // 2, side * 2 // 3), (side // 3, side // 4), 0, 0, 360, 255, -1)
+    return bytes(cv2.imencode(".png", cv2.GaussianBlur(alpha, (5, 5), 0))[1])
+
+
 def _written(name: str, data: bytes) -> str:
     path = Path(os.environ["DATA_DIR"], "private", name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,18 +244,21 @@ def _written(name: str, data: bytes) -> str:
 
 
 @contextmanager
-def measured(what: str) -> Iterator[list[float]]:
-    """Print the seconds and by how much the peak of resident memory grew; the seconds are in the list afterwards."""
+def measured(what: str, who: int = resource.RUSAGE_SELF) -> Iterator[list[float]]:
+    """Print the seconds, those of them that a processor worked, and by how much the peak of resident memory grew; the
+    seconds are in the list afterwards."""
     took: list[Any] = []
-    before, start = _peak(), time.perf_counter()
+    before, start = resource.getrusage(who), time.perf_counter()
     yield took
     took.append(time.perf_counter() - start)
-    print(f"{what}: {took[0]:.1f} s, memory +{(_peak() - before) / 1024:.0f} MB", flush=True)
-
-
-def _peak() -> float:
-    """Of resident memory, in kilobytes."""
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    after = resource.getrusage(who)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    grew = (
+        ""
+        if who != resource.RUSAGE_SELF
+        else f", memory +{(after.ru_maxrss - before.ru_maxrss) / 1024:.0f} MB"
+    )
+    print(f"{what}: {took[0]:.1f} s, {busy:.1f} s of a processor{grew}", flush=True)
 
 
 if __name__ == "__main__":
