@@ -121,14 +121,14 @@ class ExportFile:
         withdrawn = {str(photo) for photo, _ in self.withdrawn()}
         staging, total = Staging(), int(self.about["photos"])
         done = 0
-        for line, record in self._table(SAMPLES, NEEDED):
+        for done, (line, record) in enumerate(self._table(SAMPLES, NEEDED), start=1):
             staging.add(self._row(line, record, smileys))
             if record["id"] in withdrawn:
                 raise Problem(
                     "export_withdrawn", f"samples.csv, line {line}: {record['id']} is in {TOMBSTONES}, too."
                 )
-            done += 1
-            report(done, total, "checking") if done % _SHOWN_EACH == 0 else None
+            if done % _SHOWN_EACH == 0:
+                report(done, total, "checking")
         if done != total:
             raise Problem("export_incomplete", f"{SAMPLES} has {done:,} photos, and {ABOUT} says {total:,}.")
         if (name := self._pictures.unused()) is not None:
