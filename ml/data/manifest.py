@@ -129,9 +129,19 @@ class OpenedPack:
         for name in shards:
             if sha256 is not None and found[name] != sha256[name]:
                 raise DamagedShard(self.folder / name)
-        parts = [open_shard(self.folder / name) for name in shards]
-        columns, digest = _columns(parts, task, classes)
-        image = parts[0].dtype["image"].shape
+        counts: list[int] = []
+        image: tuple[int, ...] = ()
+
+        def each() -> Iterator[NDArray[Any]]:
+            nonlocal image
+            for name in shards:
+                part = open_shard(self.folder / name)
+                counts.append(len(part))
+                image = part.dtype["image"].shape
+                yield part
+
+        # One mapped after the other: what was looked at of a mapped file counts as memory while it is open.
+        columns, digest = _columns(each(), task, classes)
         manifest = {
             "format_version": FORMAT_VERSION,
             "task": task,
@@ -142,8 +152,8 @@ class OpenedPack:
             "data_hash": digest,
             "about": dict(about or {}),
             "shards": [
-                {"file": name, "count": len(part), "sha256": found[name]}
-                for name, part in zip(shards, parts, strict=True)
+                {"file": name, "count": count, "sha256": found[name]}
+                for name, count in zip(shards, counts, strict=True)
             ],
         }
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
@@ -221,24 +231,29 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
     )  # fmt: skip
 
 
-def _columns(parts: list[NDArray[Any]], task: str, classes: Sequence[str] | None) -> tuple[Columns, str]:
+def _columns(parts: Iterable[NDArray[Any]], task: str, classes: Sequence[str] | None) -> tuple[Columns, str]:
     """What the records say beside their pictures, and the ``data_hash``."""
-    ids, persons, splits, labels = (
-        [text for part in parts for text in part[name].tolist()]
-        for name in ("id", "person", "split", "label")
-    )
+    texts: dict[str, list[str]] = {name: [] for name in ("id", "person", "split", "label")}
+    points, digests = [], []
+    for part in parts:
+        for name, column in texts.items():
+            column.extend(part[name].tolist())
+        digests.append(part["sha256"].tobytes())
+        if task == KEYPOINTS:
+            points.append(np.array(part["points"]))
+    labels = texts["label"]
     columns = check_columns(
         labels if any(labels) or task == SMILEY else None,
-        persons,
-        splits,
-        ids,
+        texts["person"],
+        texts["split"],
+        texts["id"],
         classes,
         task=task,
-        points=np.concatenate([part["points"] for part in parts]) if task == KEYPOINTS else None,
+        points=np.concatenate(points) if points else None,
     )
     digest = columns.digest()
-    for part in parts:
-        digest.update(np.ascontiguousarray(part["sha256"]).data)
+    for pictures in digests:
+        digest.update(pictures)
     return columns, digest.hexdigest()
 
 

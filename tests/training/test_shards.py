@@ -261,4 +261,5 @@ def test_two_that_pack_at_once_write_no_shard_twice(
     assert one.data_hash == other.data_hash
     written = [job.message for job in Job.objects.filter(kind=shards.JOB) if job.message]
     assert len(written) == len(files(private_folder)) == PackShard.objects.count()
-    assert set(Job.objects.filter(kind=shards.JOB).values_list("attempts", flat=True)) == {1}
+    # One that was asked for when the other had just written its shard may wait still, for nothing.
+    assert max(Job.objects.filter(kind=shards.JOB).values_list("attempts", flat=True)) == 1

@@ -22,7 +22,7 @@ class WrittenBehind:
         self._begun: list[bytes] = []
         self._begun_bytes = self._written = 0
         self._patched = False
-        self._queue: queue.Queue[bytes | tuple[int, bytes] | None] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[list[bytes] | tuple[int, bytes] | None] = queue.Queue(_WAITING)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write_all, daemon=True, name="written-behind")
 
@@ -38,6 +38,7 @@ class WrittenBehind:
         self._thread.join()
         if error is None:
             self._raise()
+            self._file.flush()
 
     def write(self, data: bytes) -> int:
         self._raise()
@@ -68,7 +69,7 @@ class WrittenBehind:
 
     def _hand_over(self) -> None:
         if self._begun:
-            self._queue.put(b"".join(self._begun))
+            self._queue.put(self._begun)
             self._begun, self._begun_bytes = [], 0
 
     def _raise(self) -> None:
@@ -84,11 +85,11 @@ class WrittenBehind:
             except BaseException as error:
                 self._error = error
 
-    def _write_one(self, piece: bytes | tuple[int, bytes]) -> None:
-        if isinstance(piece, bytes):
-            self._file.write(piece)
-            if not self._patched:
-                self._digest.update(piece)
+    def _write_one(self, piece: list[bytes] | tuple[int, bytes]) -> None:
+        if isinstance(piece, list):
+            self._file.writelines(piece)
+            for data in () if self._patched else piece:
+                self._digest.update(data)
             return
         at, data = piece
         end = self._file.tell()
