@@ -99,10 +99,10 @@ def version(private_folder: Path, db: None) -> DatasetVersion:
     return dataset_freeze(actor="system")[0]
 
 
-def mask(face: Face, seed: int) -> None:
+def mask(face: Face, seed: int, data: bytes | None = None) -> None:
     image, alpha = (f"masks/2026/01/01/{uuid.uuid4()}.{kind}" for kind in ("jpg", "png"))
     for name in (image, alpha):
-        default_storage.save(name, ContentFile(jpeg_of()))
+        default_storage.save(name, ContentFile(data or jpeg_of()))
     MaskedFace.objects.create(face=face, style="kn95", seed=seed, image=image, alpha=alpha)
 
 
