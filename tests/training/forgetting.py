@@ -1,8 +1,10 @@
 """The works in whose middle a photo is withdrawn: a freeze, a pack, an export, a training."""
 
+import json
 import shutil
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,6 @@ def packing(folder: Path) -> Prepare:
 
     def prepare() -> Callable[[], None]:
         version, _ = dataset_freeze(actor="system")
-        shutil.rmtree(folder, ignore_errors=True)
         return lambda: _packed(version, folder)
 
     return prepare
@@ -90,18 +91,22 @@ class _Withdrawn(Exception):
 
 
 def _packed(version: DatasetVersion, folder: Path) -> None:
-    left = version.items.count()
+    while True:
+        left = version.items.count()
+        try:
+            dataset_pack(version=version, size=48, out=folder, watch=partial(_watch, version, left))
+            _watch(version, left)
+            assert json.loads((folder / "manifest.json").read_text())["count"] == left
+            return
+        except _Withdrawn:
+            continue
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def watch() -> None:
-        if version.items.count() != left:
-            raise _Withdrawn
 
-    try:
-        dataset_pack(version=version, size=48, out=folder, watch=watch)
-        watch()
-    except _Withdrawn:
-        shutil.rmtree(folder, ignore_errors=True)
-        _packed(version, folder)
+def _watch(version: DatasetVersion, left: int) -> None:
+    if version.items.count() != left:
+        raise _Withdrawn
 
 
 def training() -> Callable[[], None]:

@@ -35,6 +35,7 @@ from training.models import DatasetVersion, ModelVersion
 from .exports.conftest import accepted_photo, mask, noise
 
 _NEAR = 8.0  # grey levels: how far the marker's 8 × 8 fields may be off after JPEG and shrinking
+_KAGGLE = re.compile(rb"[a-z_,]+,Image\r?\n")
 _INLINE = re.compile(rb"data:image/\w+;base64,([A-Za-z0-9+/=]+)")
 
 
@@ -99,7 +100,7 @@ def pictures_in(data: bytes) -> Iterator[np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for name in archive.namelist():
                 yield from pictures_in(archive.read(name))
-    elif b"Image" in data[:4000].partition(b"\n")[0]:
+    elif _KAGGLE.match(data):
         for row in csv.DictReader(io.StringIO(data.decode())):
             yield np.array(row["Image"].split(), np.uint8).reshape(96, 96)
     else:
@@ -168,8 +169,8 @@ def read(name: str) -> bytes:
 
 
 class Steps:
-    """Calls `then` at the step with a given number. A step is whatever tells of progress, or begins or ends a write, a
-    deletion or a transaction."""
+    """Calls `then` at the step with a given number. A step is whatever tells of progress, or begins or ends a read, a
+    write, a deletion or a transaction."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, then: Callable[[], None]) -> None:
         self.taken, self.at, self.then = 0, at, then
@@ -177,7 +178,9 @@ class Steps:
             (RunningJob, "progress"),
             (local.os, "replace"),
             (local, "_sync_folder"),
+            (local.LocalStore, "_open"),
             (local.LocalStore, "delete"),
+            (ObjectStore, "_open"),
             (ObjectStore, "_save"),
             (ObjectStore, "delete"),
             (transaction.Atomic, "__enter__"),

@@ -21,7 +21,7 @@ from . import forgetting
 from .exports.conftest import accepted_photo
 from .planted import Planted, assert_forgotten, forgotten_at_each_step, work_all
 
-STRIDE = 9
+STRIDE = 5
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="looks into SQLite's own files"),

@@ -87,19 +87,21 @@ def exported_hash() -> str:
 
 
 def unfreeze() -> None:
-    for version in DatasetVersion.objects.all():
-        default_storage.delete(version.manifest) if version.manifest else None
+    names = list(DatasetVersion.objects.exclude(manifest="").values_list("manifest", flat=True))
     DatasetItem.objects.all().delete()
     DatasetVersion.objects.all().delete()
     SplitAssignment.objects.all().delete()
     Job.objects.all().delete()
+    for name in names:
+        default_storage.delete(name)
 
 
 def unexport() -> None:
-    for one in Export.objects.exclude(file=""):
-        default_storage.delete(one.file)
+    names = list(Export.objects.exclude(file="").values_list("file", flat=True))
     Export.objects.all().delete()
     Job.objects.all().delete()
+    for name in names:
+        default_storage.delete(name)
 
 
 @contextmanager
