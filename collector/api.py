@@ -237,7 +237,8 @@ class OldestFirst(CursorPagination):
 
 
 class TombstonesView(ListAPIView[Tombstone]):
-    """The public list of what was withdrawn: whoever holds a copy deletes these."""
+    """The public list of what was withdrawn: whoever holds a copy deletes these. Of the scope `releases` are photos
+    that are not shared any more: they go from released copies, and internal ones keep them."""
 
     permission_classes = [AllowAny]
     serializer_class = serializers.TombstoneSerializer

@@ -1,8 +1,9 @@
 """What was taken back is taken back for good, also where an older back-up of the database is put in place.
 
-Each withdrawal and each revocation is a line of a file outside the database and its back-ups, FORGETTING_LOG, appended
-by a job that is written with the withdrawal. Before the site starts, the file is compared with the database. Photos
-stand there by their id, as among the tombstones, and people by a digest of theirs: nothing leads back to them.
+Each withdrawal, each revocation and each end of sharing is a line of a file outside the database and its back-ups,
+FORGETTING_LOG, appended by a job that is written with it. Before the site starts, the file is compared with the
+database. Photos stand there by their id, as among the tombstones, and people by a digest of theirs: nothing leads back
+to them.
 """
 
 import fcntl
@@ -28,10 +29,10 @@ from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
 
-from .models import Participant, Photo, PhotoQuerySet, Scope
+from .models import Consent, Participant, Photo, PhotoQuerySet, Scope
 from .selectors import consent_in_force
 from .services import consent_change, participant_withdraw, photo_withdraw
-from .signals import consent_revoked, participant_withdrawn, photos_withdrawn
+from .signals import consent_revoked, participant_withdrawn, photos_withdrawn, sharing_ended
 
 JOB = "collector.log_forgetting"
 _AT_ONCE = 500
@@ -53,6 +54,11 @@ def _note_participant(participant: Participant, **kwargs: Any) -> None:
 @receiver(consent_revoked)
 def _note_revoked(participant: Participant, **kwargs: Any) -> None:
     _note("revoked", [_digest(participant.pk)])
+
+
+@receiver(sharing_ended)
+def _note_unshared(consent: Consent, **kwargs: Any) -> None:
+    _note("unshared", [_digest(consent.participant_id)])
 
 
 def _digest(participant: uuid.UUID) -> str:
@@ -95,26 +101,31 @@ class Returned:
     photos: list[uuid.UUID] = field(default_factory=list)
     participants: list[uuid.UUID] = field(default_factory=list)
     revoked: list[uuid.UUID] = field(default_factory=list)
+    unshared: list[uuid.UUID] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.photos) + len(self.participants) + len(self.revoked)
+        return len(self.photos) + len(self.participants) + len(self.revoked) + len(self.unshared)
 
 
 def returned() -> Returned:
     """Compare the log with the database."""
-    found, gone, revoked = Returned(), set[str](), dict[str, datetime]()
+    found, gone = Returned(), set[str]()
+    ended: dict[str, dict[str, datetime]] = {"revoked": {}, "unshared": {}}
     lines = _lines()
     while some := list(islice(lines, _AT_ONCE)):
         photos = [line["photo"] for line in some if "photo" in line]
         found.photos += Photo.objects.filter(pk__in=photos).values_list("pk", flat=True)
         gone |= {line["participant"] for line in some if "participant" in line}
-        revoked |= {line["revoked"]: datetime.fromisoformat(line["at"]) for line in some if "revoked" in line}
-    for participant in Participant.objects.iterator() if gone or revoked else ():
+        for what, when in ended.items():
+            when |= {line[what]: datetime.fromisoformat(line["at"]) for line in some if what in line}
+    for participant in Participant.objects.iterator() if gone or any(ended.values()) else ():
         digest = _digest(participant.pk)
         if digest in gone:
             found.participants.append(participant.pk)
-        elif digest in revoked and _trains_again(participant, revoked[digest]):
+        elif _allows_again(participant, Scope.TRAIN, ended["revoked"].get(digest)):
             found.revoked.append(participant.pk)
+        elif _allows_again(participant, Scope.SHARE_IN_RELEASE, ended["unshared"].get(digest)):
+            found.unshared.append(participant.pk)
     return found
 
 
@@ -136,10 +147,12 @@ def _lines() -> Iterator[dict[str, str]]:
             yield said
 
 
-def _trains_again(participant: Participant, revoked_at: datetime) -> bool:
-    """Whether the consent in force is from before the revocation."""
+def _allows_again(participant: Participant, scope: Scope, ended_at: datetime | None) -> bool:
+    """Whether the consent in force has a scope, and is from before that was taken back."""
+    if ended_at is None:
+        return False
     consent = consent_in_force(participant)
-    return consent is not None and consent.train and consent.agreed_at < revoked_at
+    return consent is not None and scope in consent.scopes and consent.agreed_at < ended_at
 
 
 def forget_again() -> Returned:
@@ -151,8 +164,9 @@ def forget_again() -> Returned:
         with transaction.atomic():
             for photo in Photo.objects.filter(pk=pk):
                 photo_withdraw(photo=photo, actor="system")
-    for participant in Participant.objects.filter(pk__in=found.revoked):
-        consent_change(participant=participant, scope=Scope.TRAIN, allowed=False)
+    for people, scope in ((found.revoked, Scope.TRAIN), (found.unshared, Scope.SHARE_IN_RELEASE)):
+        for participant in Participant.objects.filter(pk__in=people):
+            consent_change(participant=participant, scope=scope, allowed=False)
     return found
 
 
@@ -178,7 +192,8 @@ def check_nothing_returned(app_configs: Any, databases: Any = None, **kwargs: An
     return [
         Error(
             f"The database holds {len(found.photos)} photos and {len(found.participants)} participants that were"
-            f" withdrawn, and {len(found.revoked)} consents that were revoked: it is from an older back-up.",
+            f" withdrawn, and {len(found.revoked) + len(found.unshared)} consents that were narrowed: it is from an"
+            " older back-up.",
             hint="Run `python manage.py forget_again`, and start again.",
             id="collector.E001",
         )

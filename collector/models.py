@@ -193,16 +193,22 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
         """Those that were given with consent to `scope`, and still are."""
         return self.filter(_allowed(scope))
 
+    def shared_until(self, ended: Consent) -> "PhotoQuerySet":
+        """Those that could be in releases before a consent of their participant's ended that."""
+        return self.filter(_allowed(Scope.SHARE_IN_RELEASE, until=ended))
+
     def since(self, moment: datetime) -> "PhotoQuerySet":
         return self.filter(created_at__gte=moment)
 
 
-def _allowed(scope: Scope) -> models.Q:
+def _allowed(scope: Scope, *, until: Consent | None = None) -> models.Q:
     """Whether the consent a photo was given under has the scope, and every later one of its participant, too:
     narrowing binds all photos, widening later ones."""
     lacking = Consent.objects.filter(
         participant=models.OuterRef("participant"), pk__gte=models.OuterRef("consent"), **{scope: False}
     )
+    if until is not None:
+        lacking = lacking.filter(pk__lt=until.pk)
     return models.Q(consent__isnull=False) & ~models.Q(models.Exists(lacking))
 
 
@@ -303,11 +309,19 @@ class TombstoneQuerySet(models.QuerySet["Tombstone"]):
 
 
 class Tombstone(models.Model):
-    """What stays of a withdrawn photo: its opaque id, so that whoever holds a copy can be told to drop it."""
+    """What stays of a withdrawn photo: its opaque id, so that whoever holds a copy can be told to drop it. A photo
+    that is not shared any more has one, too: it is gone from releases, and goes on being learnt from here."""
+
+    class Scope(models.TextChoices):
+        EVERYWHERE = "everywhere"
+        RELEASES = "releases"
 
     photo_id = models.UUIDField(primary_key=True)
     withdrawn_at = models.DateTimeField(default=timezone.now, db_index=True)
     dataset_versions = models.JSONField(default=list, help_text="Numbers of the data set versions it was in.")
+    scope = models.CharField(
+        max_length=10, choices=Scope, default=Scope.EVERYWHERE, help_text="From where it is gone."
+    )
 
     objects = TombstoneQuerySet.as_manager()
 

@@ -101,4 +101,4 @@ class ExampleSerializer(serializers.Serializer[Photo]):
 class TombstoneSerializer(serializers.ModelSerializer[Tombstone]):
     class Meta:
         model = Tombstone
-        fields = ("photo_id", "withdrawn_at", "dataset_versions")
+        fields = ("photo_id", "withdrawn_at", "dataset_versions", "scope")

@@ -94,13 +94,14 @@ def consent_change(*, participant: Participant, scope: str, allowed: bool) -> Co
 
 
 def _consent_write(participant: Participant, text: ConsentText, scopes: Collection[str]) -> Consent:
+    former = consent_in_force(participant)
     consent = Consent.objects.create(
         participant=participant, text=text, **{scope: scope in scopes for scope in Scope.values}
     )
     if not consent.train:
         consent_revoked.send(sender=Consent, participant=participant)
-    if not consent.share_in_release:
-        sharing_ended.send(sender=Consent, participant=participant)
+    if former is not None and former.share_in_release and not consent.share_in_release:
+        sharing_ended.send(sender=Consent, consent=consent)
     return consent
 
 
@@ -312,6 +313,11 @@ def _withdraw(photos: PhotoQuerySet, actor: str) -> int:
     # There is one already of a photo that left the data sets when its consent was revoked.
     stones = (Tombstone(photo_id=photo.pk) for photo in locked)
     Tombstone.objects.bulk_create(stones, batch_size=_BATCH, ignore_conflicts=True)
+    for start in range(0, len(locked), _BATCH):
+        # Said anew, for whoever reads the list by its dates has read that they are gone from releases alone.
+        some = [photo.pk for photo in locked[start : start + _BATCH]]
+        before = Tombstone.objects.filter(pk__in=some, scope=Tombstone.Scope.RELEASES)
+        before.update(scope=Tombstone.Scope.EVERYWHERE, withdrawn_at=timezone.now())
     imports_note_withdrawn(locked)
     photos_withdrawn.send(sender=Photo, photos=photos)
     files_erase(subject=subjects[0], names=[photo.file for photo in locked])

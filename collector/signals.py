@@ -4,7 +4,7 @@ transaction, so what they write stands or falls with it."""
 from django.dispatch import Signal
 
 consent_revoked = Signal()  # participant, from whose photos nothing may be learned any more
-sharing_ended = Signal()  # participant, whose photos may be in no release from now on
+sharing_ended = Signal()  # consent, by which its participant's photos may be in no release from now on
 photo_submitted = Signal()  # photo
 photos_withdrawn = Signal()  # photos: a query set of one participant's, all locked; sent before the rows go
 participant_withdrawn = Signal()  # participant; sent after its photos went

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.dispatch import receiver
 
-from collector.models import Participant, Photo, PhotoQuerySet
+from collector.models import Consent, Participant, Photo, PhotoQuerySet
 from collector.signals import consent_revoked, photos_withdrawn, sharing_ended
 from labeling.filters import queue_filter
 from labeling.models import Face
@@ -21,12 +21,18 @@ from operations.jobs.services import job_enqueue
 from operations.models import Job
 
 from . import shards
-from .datasets import dataset_revise, datasets_hold, freezable, freeze_request, photos_leave_datasets
+from .datasets import (
+    dataset_revise,
+    freezable,
+    freeze_request,
+    photos_leave_datasets,
+    photos_leave_releases,
+)
 from .execution import run_execute, runs_tidy
 from .exports import services as exports
 from .freezing import freeze_execute
 from .loop import loop_look, loop_train
-from .models import DatasetItem, DatasetVersion, ModelVersion, Task
+from .models import DatasetVersion, ModelVersion, Task
 from .orphans import orphans_erase
 from .signals import model_promoted, versions_shrunk
 
@@ -69,18 +75,20 @@ def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
 
 @receiver(consent_revoked)
 def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
-    photos = Photo.objects.filter(participant=participant, import_batch=None)
-    # Locked before anything of theirs, as whoever withdraws one of them at this moment does.
-    list(photos.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    photos_leave_datasets(photos=photos)
+    photos_leave_datasets(photos=_locked_photos(participant))
 
 
 @receiver(sharing_ended)
-def _release_no_more(participant: Participant, **kwargs: Any) -> None:
-    datasets_hold()
-    theirs = DatasetItem.objects.filter(photo__participant=participant, version__draft=False)
-    versions = set(theirs.values_list("version_id", flat=True))
-    exports.photos_leave_exports(versions=versions, releases_only=True)
+def _release_no_more(consent: Consent, **kwargs: Any) -> None:
+    _locked_photos(consent.participant)
+    exports.photos_leave_exports(versions=photos_leave_releases(ended=consent), releases_only=True)
+
+
+def _locked_photos(participant: Participant) -> PhotoQuerySet:
+    """What somebody gave; locked before anything of theirs, as whoever withdraws one of them at this moment does."""
+    photos = Photo.objects.filter(participant=participant, import_batch=None)
+    list(photos.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    return photos
 
 
 @receiver(versions_shrunk)

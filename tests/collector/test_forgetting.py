@@ -88,6 +88,21 @@ def test_revoked_consent_is_revoked_again_but_for_who_agreed_anew(
     start()
 
 
+def test_sharing_that_was_ended_is_ended_again(log: Path, participant: Participant) -> None:
+    ended = consent_change(participant=participant, scope=Scope.SHARE_IN_RELEASE, allowed=False)
+    consent_change(participant=participant, scope=Scope.SHOW_AS_EXAMPLE, allowed=False)
+    work()
+    assert [line.keys() - {"at"} for line in map(json.loads, log.read_text().splitlines())] == [{"unshared"}]
+    start()
+    Consent.objects.filter(pk__gte=ended.pk).delete()
+    with pytest.raises(SystemCheckError, match="1 consents"):
+        start()
+    call_command("forget_again")
+    assert participant.consents.latest().scopes == ["train", "show_as_example"]
+    work()
+    start()
+
+
 def test_half_a_line_is_written_again_and_a_broken_one_named(log: Path, photo: Photo) -> None:
     photo_withdraw(photo=photo, actor="participant")
     work()

@@ -260,7 +260,7 @@ def test_upload_and_withdrawal_at_once_leave_nothing(kept: Kept) -> None:
 def test_tombstones_are_public_and_say_nothing_else(stranger: Browser, photo: Photo, kept: Kept) -> None:
     photo_withdraw(photo=photo, actor="participant")
     (stone,) = stranger.get("/api/v1/tombstones/").json()["results"]
-    assert set(stone) == {"photo_id", "withdrawn_at", "dataset_versions"}
+    assert set(stone) == {"photo_id", "withdrawn_at", "dataset_versions", "scope"}
     assert stone["photo_id"] == str(photo.pk)
 
 

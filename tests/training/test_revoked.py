@@ -13,7 +13,7 @@ from operations.jobs import running
 from operations.models import Job
 from tests.collector.conftest import Browser
 from training.datasets import dataset_freeze, items_of
-from training.models import DatasetItem, DatasetVersion, ModelVersion
+from training.models import DatasetItem, DatasetVersion, Export, ModelVersion
 from training.packing import dataset_pack
 
 pytestmark = pytest.mark.database
@@ -86,6 +86,70 @@ def test_less_than_training_changes_nothing(version: DatasetVersion, somebody: P
     consent_change(participant=somebody, scope=Scope.SHOW_AS_EXAMPLE, allowed=False)
     assert version.items.count() == 16
     assert not Tombstone.objects.exists()
+
+
+# --- shared no more, and learnt from all the same
+
+
+def released(version: DatasetVersion) -> Export:
+    return Export.objects.create(version=version, format="table", release=True, licence="CC0", citation="us")
+
+
+def unshare(participant: Participant) -> None:
+    consent_change(participant=participant, scope=Scope.SHARE_IN_RELEASE, allowed=False)
+
+
+def told() -> dict[str, tuple[str, list[int]]]:
+    stones = Tombstone.objects.values_list("photo_id", "scope", "dataset_versions")
+    return {str(photo): (scope, versions) for photo, scope, versions in stones}
+
+
+def test_whoever_ends_sharing_alone_is_told_to_who_holds_a_release(
+    version: DatasetVersion, somebody: Participant
+) -> None:
+    released(version)
+    theirs = [str(pk) for pk in somebody.photos.values_list("pk", flat=True)]
+    unshare(somebody)
+    assert told() == dict.fromkeys(theirs, ("releases", [1]))
+    assert version.items.count() == 16
+    assert not Job.objects.filter(kind="training.revise_dataset").exists(), "the version keeps them"
+    listed = Browser().get("/api/v1/tombstones/").json()["results"]
+    assert {(one["photo_id"], one["scope"]) for one in listed} == {(photo, "releases") for photo in theirs}
+
+
+def test_what_was_in_no_release_needs_no_tombstone(version: DatasetVersion, somebody: Participant) -> None:
+    unshare(somebody)
+    assert told() == {}
+    released(version)
+    consent_change(participant=somebody, scope=Scope.SHOW_AS_EXAMPLE, allowed=False)
+    assert told() == {}, "it was not shared when the release was asked for"
+
+
+def test_later_withdrawal_says_that_it_is_gone_everywhere(
+    version: DatasetVersion, somebody: Participant
+) -> None:
+    released(version)
+    unshare(somebody)
+    one, other = somebody.photos.order_by("pk")
+    before = Tombstone.objects.get(pk=one.pk).withdrawn_at
+    photo_withdraw(photo=one, actor="participant")
+    stone = Tombstone.objects.get(pk=one.pk)
+    assert (stone.scope, stone.dataset_versions) == ("everywhere", [1])
+    assert stone.withdrawn_at > before, "so that it is read again by who reads what is new"
+    assert told()[str(other.pk)] == ("releases", [1])
+    revoke(somebody)
+    assert told()[str(other.pk)] == ("everywhere", [1])
+
+
+def test_sharing_again_does_not_call_back_what_was_told(
+    version: DatasetVersion, somebody: Participant
+) -> None:
+    released(version)
+    unshare(somebody)
+    before = told()
+    agree_again(somebody)
+    unshare(somebody)
+    assert told() == before
 
 
 def test_photos_can_be_withdrawn_afterwards(version: DatasetVersion, somebody: Participant) -> None:

@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--remove", action="store_true", help="delete what was withdrawn")
     given = parser.parse_args()
     try:
-        withdrawn = fetched(given.url) if given.url else listed(given.list)
+        withdrawn = fetched(given.url, is_internal(given.folder)) if given.url else listed(given.list)
     except (OSError, ValueError, KeyError) as error:
         print(f"The list of tombstones cannot be read: {error}", file=sys.stderr)
         return 2
@@ -62,15 +62,26 @@ def main() -> int:
     return 1 if found and not given.remove else 0
 
 
-def fetched(url: str | None) -> set[str]:
-    """All pages of the list."""
+def is_internal(folder: str) -> bool:
+    """Whether this is no release: such an export keeps what is not shared with others any more."""
+    try:
+        with open(os.path.join(folder, "LICENCE.txt"), encoding="utf-8") as file:
+            return file.read().startswith("Internal:")
+    except OSError:
+        return False
+
+
+def fetched(url: str | None, internal: bool = False) -> set[str]:
+    """All pages of the list, of an internal export without what has left releases alone."""
     ids: set[str] = set()
     while url:
         if not url.startswith(("https://", "http://")):
             raise ValueError(f"{url} is no web address")
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
             page = json.load(answer)
-        ids.update(one["photo_id"] for one in page["results"])
+        for one in page["results"]:
+            if not (internal and one.get("scope") == "releases"):
+                ids.add(one["photo_id"])
         url = page["next"]
     return ids
 

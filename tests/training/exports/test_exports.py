@@ -85,7 +85,7 @@ def test_each_export_says_what_it_is_and_how_to_forget(format: str, exported: Ex
     names = {name.partition("/")[2] for name in names_in(content(exported(format)))}
     assert names >= {
         "README.md", "LICENCE.txt", "CITATION.txt", "croissant.json", "samples.csv", "tombstones.csv",
-        "check_tombstones.py",
+        "check_tombstones.py", "datasheet.html", "datasheet.md",
     }  # fmt: skip
 
 
@@ -364,9 +364,34 @@ def test_script_finds_and_removes_what_was_withdrawn(
 def test_script_reads_all_pages_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = {
         "https://site/1": b'{"next": "https://site/2", "results": [{"photo_id": "a"}]}',
-        "https://site/2": b'{"next": null, "results": [{"photo_id": "b"}]}',
+        "https://site/2": b'{"next": null, "results": [{"photo_id": "b", "scope": "releases"}]}',
     }
     monkeypatch.setattr(
         check_tombstones.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(pages[url])
     )
     assert check_tombstones.fetched("https://site/1") == {"a", "b"}
+    assert check_tombstones.fetched("https://site/1", internal=True) == {"a"}, (
+        "it may keep what is not shared"
+    )
+
+
+@pytest.mark.parametrize(("asked", "internal"), [({}, True), (RELEASE, False)])
+def test_script_knows_whether_it_lies_in_a_release(
+    asked: dict[str, Any], internal: bool, unpacked: Callable[..., Path]
+) -> None:
+    assert check_tombstones.is_internal(str(unpacked("table", **asked))) == internal
+
+
+def test_end_of_sharing_is_named_in_the_release_alone(exported: Exported) -> None:
+    exports = exported("table"), exported("table", **RELEASE)
+    photo = Photo.objects.allowed_by(Scope.SHARE_IN_RELEASE).order_by("pk").last()
+    consent_change(participant=photo.participant, scope=Scope.SHARE_IN_RELEASE, allowed=False)
+    rebuild()
+    named = []
+    for export in exports:
+        export.refresh_from_db()
+        with tarfile.open(fileobj=io.BytesIO(content(export))) as tar:
+            stones = tar.extractfile(f"smielfy-{export}/tombstones.csv")
+            assert stones is not None
+            named.append(str(photo.pk) in stones.read().decode())
+    assert named == [False, True]
