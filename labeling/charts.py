@@ -129,10 +129,37 @@ def columns_svg(values: Sequence[tuple[str, int]], *, title: str, height: int = 
     return _svg(parts, width, height, title)
 
 
+def shares_svg(rows: Sequence[tuple[str, Sequence[int]]], names: Sequence[str], *, title: str) -> SafeString:
+    """A bar a row, as long as its sum, cut into parts. Where there are several, they are named above the first."""
+    if not rows:
+        return mark_safe("")
+    left = _LEFT + 30  # for words that are drawn larger on a phone
+    span, top = _WIDTH - left - 90, max(1, *(sum(parts) for _, parts in rows))
+    named = len(names) > 1
+    height = _ROW * (len(rows) + named)
+    parts, x = [], float(left)
+    for place, name in enumerate(names if named else ()):
+        parts.append(f'<rect class="part-{place}" x="{x:.1f}" y="4" width="12" height="12"/>')
+        parts.append(_text(x + 17, 15, name, "quiet", "start"))
+        x += 34 + 11 * len(name)
+    for row, (label, values) in enumerate(rows, start=named):
+        y, x = _ROW * row + 4, float(left)
+        parts.append(_text(left - 10, y + 13, label, "", "end"))
+        for place, value in enumerate(values):
+            wide = span * value / top
+            said = f"<title>{escape(label)}, {escape(names[place])}: {value:,}</title>"
+            parts.append(
+                f'<rect class="part-{place}" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="17">{said}</rect>'
+            )
+            x += wide
+        parts.append(_text(x + 8, y + 13, f"{sum(values):,}", "figure", "start"))
+    return _svg(parts, _WIDTH, height, title, "chart bars")
+
+
 def _text(x: float, y: float, said: str, css_class: str, anchor: str) -> str:
     return f'<text class="{css_class}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
-def _svg(parts: list[str], width: int, height: int, title: str) -> SafeString:
-    head = f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+def _svg(parts: list[str], width: int, height: int, title: str, css_class: str = "chart") -> SafeString:
+    head = f'<svg class="{css_class}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
     return mark_safe(f"{head}<title>{escape(title)}</title>{''.join(parts)}</svg>")  # noqa: S308  (escaped above)

@@ -74,7 +74,8 @@ def _tied(members: set[uuid.UUID]) -> tuple[set[uuid.UUID], int]:
 def duplicates_rule(*, photos: Collection[uuid.UUID], keep: Collection[uuid.UUID], reviewer: User) -> int:
     """Keep these of a group of photos that were shown together, and drop the others. Returns how many were dropped.
 
-    A kept photo goes on as it was. Raises Problem: group_unknown, group_changed.
+    A kept photo goes on as it was; two that are kept count as different. Raises Problem: group_unknown,
+    group_changed.
     """
     shown = set(photos)
     if len(shown) < 2 or not set(keep) <= shown:
@@ -92,6 +93,7 @@ def duplicates_rule(*, photos: Collection[uuid.UUID], keep: Collection[uuid.UUID
             "Somebody ruled on these photos meanwhile, or one was withdrawn: look at what is left.",
             status=409,
         )
+    pairs.filter(photo__in=keep, other__in=keep).update(differ=True)
     pairs.update(ruled_at=timezone.now())
     actor = f"staff:{reviewer.get_username()}"
     dropped = [photo for photo in locked if photo.pk not in set(keep)]

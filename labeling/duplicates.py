@@ -1,21 +1,25 @@
 """Photos that are nearly the same: copies, bursts, pictures that somebody else has sent before."""
 
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q
 
-from collector.models import Photo
+from collector.models import Photo, PhotoQuerySet
 
 from .models import Analysis, Face, NearDuplicate, hash_bands
 
 if TYPE_CHECKING:
     from ml.pictures import Picture
 
-#: A hundred pictures of one wall are all near each other; being tied to some of them ties them together.
+#: A hundred pictures of one wall are all near each other; being tied to some of them ties them together. So many of
+#: the same person's photos and so many of others' are compared with a photo.
 COMPARED_AT_MOST = 20
+
+_Near = tuple[int, uuid.UUID]  # bits apart, photo
 
 
 def photo_compare(*, photo_id: uuid.UUID) -> int:
@@ -27,39 +31,66 @@ def photo_compare(*, photo_id: uuid.UUID) -> int:
     analysis = Analysis.objects.filter(photo=photo_id, compared=False).select_related("photo").first()
     if analysis is None:
         return 0
-    found = []
-    if candidates := _near_hashes(analysis):
-        found = [
-            NearDuplicate.of(analysis.photo, other, bits=bits, difference=difference)
-            for bits, other, difference in _compared(analysis.photo, candidates)
-        ]
+    theirs, others = _near_hashes(analysis)
+    crowded = len(others) > COMPARED_AT_MOST
+    found = _pairs(analysis.photo, theirs[:COMPARED_AT_MOST] + others[:COMPARED_AT_MOST])
     with transaction.atomic():
-        # What was withdrawn meanwhile must not come back as half of a pair.
-        wanted = {analysis.photo_id, *(pair.photo_id for pair in found), *(pair.other_id for pair in found)}
-        locked = Photo.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-        there = set(locked.values_list("pk", flat=True))
-        if analysis.photo_id not in there:
-            return 0
-        pairs = [pair for pair in found if {pair.photo_id, pair.other_id} <= there]
-        # The other one may have found this one already.
-        NearDuplicate.objects.bulk_create(pairs, ignore_conflicts=True)
-        Analysis.objects.filter(pk=analysis.pk).update(compared=True)
+        kept = _keep(found)
+        Analysis.objects.filter(pk=analysis.pk).update(compared=True, crowded=crowded)
+    return kept
+
+
+def crowded_compare(*, photos: PhotoQuerySet, among: PhotoQuerySet, watch: Callable[[], None]) -> int:
+    """Compare photos that have more near hashes of others than were looked at with the nearest `among` some, too.
+    Returns how many have more even there. `watch` is called before each, and may raise."""
+    crowded, left = Analysis.objects.filter(photo__in=photos, crowded=True), 0
+    for analysis in list(crowded.select_related("photo").order_by("pk")):
+        watch()
+        _, others = _near_hashes(analysis, among)
+        left += len(others) > COMPARED_AT_MOST
+        found = _pairs(analysis.photo, others[:COMPARED_AT_MOST])
+        with transaction.atomic():
+            _keep(found)
+    return left
+
+
+def _pairs(photo: Photo, candidates: list[_Near]) -> list[NearDuplicate]:
+    if not candidates:
+        return []
+    return [
+        NearDuplicate.of(photo, other, bits=bits, difference=difference)
+        for bits, other, difference in _compared(photo, candidates)
+    ]
+
+
+def _keep(found: list[NearDuplicate]) -> int:
+    """Note the pairs of which both are there still: what was withdrawn must not come back as half of one."""
+    wanted = {photo for pair in found for photo in (pair.photo_id, pair.other_id)}
+    locked = Photo.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    there = set(locked.values_list("pk", flat=True))
+    pairs = [pair for pair in found if {pair.photo_id, pair.other_id} <= there]
+    # The other one may have found this one already.
+    NearDuplicate.objects.bulk_create(pairs, ignore_conflicts=True)
     return len(pairs)
 
 
-def _near_hashes(analysis: Analysis) -> list[tuple[int, uuid.UUID]]:
-    """(bits apart, photo) of the nearest hashes. At most NEAR_BITS of 64 differ, so one of five bands is equal."""
+def _near_hashes(analysis: Analysis, among: PhotoQuerySet | None = None) -> tuple[list[_Near], list[_Near]]:
+    """The photos with near hashes, of the same person and of others, nearest first. At most NEAR_BITS of 64 differ, so
+    one of five bands is equal."""
     from ml.faces.phash import NEAR_BITS
 
     one_equal = Q()
     for name, value in hash_bands(analysis.perceptual_hash).items():
         one_equal |= Q(**{name: value})
     others = Analysis.objects.filter(one_equal).exclude(pk=analysis.pk)
-    apart = (
-        (((bits ^ analysis.perceptual_hash) & (2**64 - 1)).bit_count(), photo)
-        for photo, bits in others.values_list("pk", "perceptual_hash").iterator()
-    )
-    return sorted(pair for pair in apart if pair[0] <= NEAR_BITS)[:COMPARED_AT_MOST]
+    if among is not None:
+        others = others.filter(photo__in=among)
+    near: dict[bool, list[_Near]] = {True: [], False: []}
+    for photo, person, hashed in others.values_list("pk", "photo__participant", "perceptual_hash").iterator():
+        bits = ((hashed ^ analysis.perceptual_hash) & (2**64 - 1)).bit_count()
+        if bits <= NEAR_BITS:
+            near[person == analysis.photo.participant_id].append((bits, photo))
+    return sorted(near[True]), sorted(near[False])
 
 
 def _compared(photo: Photo, candidates: list[tuple[int, uuid.UUID]]) -> list[tuple[int, Photo, float]]:

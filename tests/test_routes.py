@@ -125,6 +125,7 @@ EXPECTED: dict[str, Row] = {
     "POST admin/training/freeze/": (302, 302, 302, 403, 302, 302),
     "GET admin/training/datasets/<int:number>/manifest.jsonl": MANAGERS,
     "GET admin/training/datasets/<int:number>/manifest.parquet": MANAGERS,
+    "GET admin/training/datasets/<int:number>/datasheet.<str:kind>": MANAGERS,
     "GET admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 405, 405, 405),
     "POST admin/training/exports/<uuid:export_id>/download/": (302, 302, 302, 403, 302, 302),
     "GET api/v1/datasets/": (403, 403, 403, 403, 200, 200),
@@ -139,6 +140,7 @@ EXPECTED: dict[str, Row] = {
     "POST api/v1/models/roll-back/": (403, 403, 403, 403, 400, 400),  # an empty body
     "GET api/v1/predictions/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/": (403, 403, 403, 403, 200, 200),
+    "GET api/v1/datasets/<int:number>/datasheet.<str:kind>": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/since/<int:older>/": (403, 403, 403, 403, 200, 200),
     "GET api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 200, 200),
     "POST api/v1/datasets/<int:number>/exports/": (403, 403, 403, 403, 400, 400),  # an empty body
@@ -313,6 +315,7 @@ def address(route: str, photo: Photo) -> str:
         "token": first_account_token(),
         "number": "1",
         "older": "1",
+        "kind": "html",
         "export_id": str(export.pk),
         "link": signing.dumps({"export": str(export.pk), "for": "tests"}, salt="training.export"),
         "run_id": str(TrainingRun.objects.get().pk),
@@ -431,7 +434,7 @@ def test_what_changes_something_is_never_done_by_looking(photo: Photo, staff: An
 
     visitors = browsers(photo, staff)
     before = facts()
-    looks = ("photo_viewed", "manifest_downloaded", "export_downloaded", "data_exported")
+    looks = ("photo_viewed", "manifest_downloaded", "datasheet_viewed", "export_downloaded", "data_exported")
     events = AuditEvent.objects.exclude(action__in=looks).count()
     for visitor in (visitors["volunteer"], visitors["superuser"]):  # who may do the most
         for route in sorted(set(routes()) - {"readyz"}):

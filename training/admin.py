@@ -26,6 +26,7 @@ from .promotion import model_before
 from .run_pages import curves_svg, table, trainings_table
 from .runs import run_request
 from .strips import strips_html
+from .version_pages import datasheet_links, leaks_html
 
 __all__ = ["exports_admin"]  # so that the admin of exports is registered, too
 
@@ -44,11 +45,13 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
         "photos",
         "table",
         "since",
+        "leaks",
         "sha256",
         "download",
+        "datasheet",
         "exports",
     )
-    readonly_fields = ("table", "since", "download", "exports")
+    readonly_fields = ("table", "since", "leaks", "download", "datasheet", "exports")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
         return super().get_queryset(request).filter(draft=False)
@@ -80,6 +83,14 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
             return f"Nothing has changed since version {former}."
         head = (f"since version {former}", "added", "removed", "called otherwise now", "called so now")
         return table(head, rows)
+
+    @admin.display(description="left out")
+    def leaks(self, version: DatasetVersion) -> str:
+        return leaks_html(version)
+
+    @admin.display(description="datasheet")
+    def datasheet(self, version: DatasetVersion) -> str:
+        return datasheet_links(version)
 
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:

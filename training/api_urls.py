@@ -21,6 +21,11 @@ urlpatterns = [
     path("datasets/freezes/<uuid:job_id>/", exports.FreezeView.as_view(), name="api-freeze"),
     path("datasets/<int:number>/", exports.DatasetView.as_view(), name="api-dataset"),
     path(
+        "datasets/<int:number>/datasheet.<str:kind>",
+        exports.DatasheetView.as_view(),
+        name="api-dataset-datasheet",
+    ),
+    path(
         "datasets/<int:number>/since/<int:older>/",
         exports.DatasetDifferenceView.as_view(),
         name="api-dataset-difference",

@@ -2,13 +2,14 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from collector.files import atomic_with_files, files_erase
-from collector.models import Photo, PhotoQuerySet, Tombstone
+from collector.models import Consent, Photo, PhotoQuerySet, Tombstone
 from labeling.models import Face
 from operations.jobs import running
 from operations.jobs.running import OnProgress
@@ -17,8 +18,9 @@ from operations.locks import hold
 from operations.models import Job
 from operations.problems import Problem
 
+from .datasheets.facts import facts_of
 from .manifests import Manifest, files_of, manifest_written
-from .models import DatasetItem, DatasetVersion, ModelVersion
+from .models import DatasetItem, DatasetVersion, Export, LeftOut, ModelVersion
 from .signals import versions_shrunk
 
 NOTHING_ACCEPTED = "No accepted photo has a face yet: review some first."
@@ -73,6 +75,7 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     """Photos that are withdrawn, or whose consent is revoked, leave their versions, which get a revision. Their
     tombstones say which; models that learned from them become stale. A draft loses them without a trace."""
     datasets_hold()
+    LeftOut.objects.filter(Q(photo__in=photos) | Q(kept__in=photos)).delete()
     items = DatasetItem.objects.filter(photo__in=photos)
     numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     frozen = items.filter(version__draft=False).order_by("version_id")
@@ -82,14 +85,7 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     if not numbers:
         return
     touched = sorted({number for each in numbers.values() for number in each})
-    stones = [Tombstone(pk=photo_id, dataset_versions=each) for photo_id, each in numbers.items()]
-    Tombstone.objects.bulk_create(
-        stones,
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["photo_id"],
-        update_fields=["dataset_versions"],
-    )
+    tombstones_set(numbers, scope=Tombstone.Scope.EVERYWHERE)
     learned = ModelVersion.objects.filter(pk__in=_learned_from(touched), stale_since=None)
     locked = learned.select_for_update(of=("self",)).order_by("pk")
     ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(
@@ -111,6 +107,37 @@ def _learned_from(numbers: list[int]) -> set[int]:
     return found
 
 
+def photos_leave_releases(*, ended: Consent) -> set[int]:
+    """What somebody shared until a consent of theirs ended that: its tombstones say in which versions' releases it was.
+    The versions keep it. Returns the versions in which it is."""
+    datasets_hold()
+    shared = Photo.objects.filter(participant=ended.participant_id).shared_until(ended)
+    items = DatasetItem.objects.filter(photo__in=shared, version__draft=False).order_by("version_id")
+    released = set(Export.objects.filter(release=True).values_list("version_id", flat=True))
+    numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
+    versions = set()
+    for photo_id, number in items.values_list("photo_id", "version_id"):
+        versions.add(number)
+        if number in released:
+            numbers[photo_id].append(number)
+    tombstones_set(numbers, scope=Tombstone.Scope.RELEASES)
+    return versions
+
+
+def tombstones_set(numbers: Mapping[uuid.UUID, list[int]], *, scope: Tombstone.Scope) -> None:
+    """By photo the versions from which, or from whose releases, it is gone from now on."""
+    stones = [
+        Tombstone(pk=photo_id, dataset_versions=each, scope=scope) for photo_id, each in numbers.items()
+    ]
+    Tombstone.objects.bulk_create(
+        stones,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["photo_id"],
+        update_fields=["dataset_versions", "scope", "withdrawn_at"],
+    )
+
+
 def dataset_revise(*, number: int) -> DatasetVersion:
     """Write a version's manifest anew from what is left of it, as its next revision; the former one goes."""
     while True:
@@ -118,6 +145,7 @@ def dataset_revise(*, number: int) -> DatasetVersion:
         with manifest_written(items_of(version)) as manifest, suppress(VersionChanged):
             if manifest.sha256 == version.sha256:
                 return version
+            version.facts = facts_of(items_of(version))
             former, name = version.manifest, manifest.store(number, version.revision + 1)
             with atomic_with_files(*files_of(name)):
                 manifest_adopt(version, manifest, name=name, revision=version.revision + 1)

@@ -20,7 +20,7 @@ from labeling.models import Decision, Face
 from labeling.selectors import near_duplicates
 from operations.audit import audit_record
 
-from .models import DatasetItem, SplitAssignment
+from .models import DatasetItem, LeftOut, SplitAssignment
 
 _PHOTOS_AT_ONCE = 50
 _CHUNK = 64 * 1024
@@ -176,6 +176,9 @@ def _facts(photo: Photo) -> dict[str, Any]:
         "decision": _decision(decision) if decision else None,
         "dropped_as_duplicate_at": photo.dropped.dropped_at if hasattr(photo, "dropped") else None,
         "dataset_versions": [_item(item) for item in photo.datasetitem_set.all()],
+        "left_out_of_dataset_versions": list(
+            LeftOut.objects.filter(photo=photo).order_by("version").values_list("version", flat=True)
+        ),
     }
 
 

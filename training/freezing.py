@@ -2,7 +2,8 @@
 
 The items are gathered under a draft of the version, a short transaction for each page, so that nobody waits long
 and memory does not grow. What is withdrawn in between leaves the draft as it leaves every version. The manifest is
-written from the items, and the draft becomes the version once both agree. A freeze that was killed begins again.
+written from the items, without those that leak from one split into another, and the draft becomes the version once
+both agree. A freeze that was killed begins again.
 """
 
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from .datasets import (
     items_of,
     manifest_adopt,
 )
+from .datasheets.facts import facts_of
+from .leaks import crowds_compare, leaks_among, leaks_leave, people_tied, uncompared_compare
 from .manifests import files_of, manifest_sha256, manifest_written
 from .models import DatasetItem, DatasetVersion, SplitAssignment
 from .pages import PAGE, pages
@@ -37,18 +40,23 @@ def freeze_execute(*, job: RunningJob, page: int = PAGE) -> None:
     Raises JobRefused when nothing is accepted any more.
     """
     job.progress(0, 0, "dividing the people")
+    uncompared_compare(watch=job.heartbeat)
     _assign_splits(job, page)
     job.progress(0, 0, "looking for what is new")
     rows = _divided().values_list(
         "pk", "participant_id", "accepted_as__slug", "participant__splitassignment__split"
     )
-    sha256 = manifest_sha256(chain.from_iterable(pages(rows, "pk", size=page)))
+    unchecked = crowds_compare(photos=_divided(), watch=job.heartbeat)
+    leaks = leaks_among(_divided())
+    found = chain.from_iterable(pages(rows, "pk", size=page))
+    sha256 = manifest_sha256(row for row in found if row[0] not in leaks)
     newest = DatasetVersion.objects.frozen().order_by("-number").first()
     if newest is not None and newest.sha256 == sha256:
         job.progress(0, 0, f"version {newest} holds already what is accepted now")
         return
-    draft = _draft(job)
+    draft = _draft(job, unchecked)
     _fill(draft, job, page)
+    leaks_leave(draft, job, page)
     while not _complete(draft, job):
         job.progress(0, 0, "something was withdrawn: writing the manifest again")
     job.progress(draft.photos, draft.photos, f"version {draft} is frozen")
@@ -67,7 +75,7 @@ def _assign_splits(job: RunningJob, page: int) -> None:
     given = {str(participant): split for participant, split in known.iterator()}
     made = freezable().values_list("participant_id", "accepted_as__slug").annotate(Count("pk")).order_by()
     photos = {(str(who), smiley): count for who, smiley, count in made.iterator()}
-    assigned = assign_splits(photos, given=given)
+    assigned = assign_splits(photos, given=given, tied=people_tied())
     newcomers = [who for who in assigned if who not in given]
     for start in range(0, len(newcomers), page):
         batch = newcomers[start : start + page]
@@ -80,7 +88,7 @@ def _assign_splits(job: RunningJob, page: int) -> None:
             )
 
 
-def _draft(job: RunningJob) -> DatasetVersion:
+def _draft(job: RunningJob, unchecked: int) -> DatasetVersion:
     """A new draft, in the place of one that was left behind."""
     for former in DatasetVersion.objects.filter(draft=True):
         items = DatasetItem.objects.filter(version=former)
@@ -91,7 +99,13 @@ def _draft(job: RunningJob) -> DatasetVersion:
         DatasetVersion.objects.filter(draft=True).delete()
         last = DatasetVersion.objects.aggregate(last=Max("number"))["last"] or 0
         return DatasetVersion.objects.create(
-            number=last + 1, draft=True, photos=0, people=0, counts={}, created_by=job.payload["actor"]
+            number=last + 1,
+            draft=True,
+            photos=0,
+            people=0,
+            counts={},
+            unchecked=unchecked,
+            created_by=job.payload["actor"],
         )
 
 
@@ -125,6 +139,8 @@ def _complete(draft: DatasetVersion, job: RunningJob) -> bool:
         with manifest_written(items_of(draft)) as manifest:
             if not manifest.photos:
                 raise JobRefused(NOTHING_ACCEPTED)
+            job.heartbeat()
+            draft.facts = facts_of(items_of(draft))
             name = manifest.store(draft.number, 0)
             with atomic_with_files(*files_of(name)):
                 job.heartbeat()

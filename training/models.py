@@ -15,6 +15,7 @@ __all__ = [
     "DatasetVersion",
     "Export",
     "ExportDownload",
+    "LeftOut",
     "ModelVersion",
     "PackShard",
     "Prediction",
@@ -64,6 +65,12 @@ class DatasetVersion(models.Model):
     photos = models.PositiveIntegerField()
     people = models.PositiveIntegerField()
     counts = models.JSONField(help_text="Photos by smiley and split.")
+    unchecked = models.PositiveIntegerField(
+        null=True,
+        editable=False,
+        help_text="Photos that look like more others than they were compared with; nothing, if none was compared.",
+    )
+    facts = models.JSONField(default=dict, editable=False, help_text="What its datasheet says.")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=160)
 
@@ -89,6 +96,24 @@ class DatasetItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.photo_id} in {self.version_id}"
+
+
+class LeftOut(models.Model):
+    """A photo that was left out of a version, for it is nearly the same as another person's on another side. It goes
+    with either photo; the version stays without it all the same."""
+
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="left_out")
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
+    kept = models.ForeignKey(Photo, models.CASCADE, related_name="+", help_text="The one that stays.")
+    bits = models.PositiveSmallIntegerField(help_text="By so many of 64 their perceptual hashes differ.")
+    difference = models.FloatField(help_text="Grey levels by which their pixels differ.")
+
+    class Meta:
+        verbose_name_plural = "photos left out"
+        constraints = [models.UniqueConstraint(fields=["version", "photo"], name="left_out_once")]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} left out of {self.version_id}"
 
 
 class Task(models.TextChoices):

@@ -36,6 +36,11 @@ urlpatterns = [
         name="dataset-manifest-parquet",
     ),
     path(
+        "admin/training/datasets/<int:number>/datasheet.<str:kind>",
+        admin.site.admin_view(views.dataset_sheet),
+        name="dataset-datasheet",
+    ),
+    path(
         "admin/training/exports/<uuid:export_id>/download/",
         admin.site.admin_view(exports.download),
         name="export-download",

@@ -17,6 +17,7 @@ from operations.private_files import PRIVATE_HEADERS, private_response
 from operations.problems import Problem
 
 from .datasets import freeze_request
+from .datasheets.sheet import KINDS, datasheet
 from .judging import REPORT
 from .manifests import parquet_of
 from .models import DatasetVersion, ModelVersion, TrainingRun
@@ -39,10 +40,14 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     model = get_object_or_404(ModelVersion, pk=pk)
     page = b"".join(private_response(f"{model.artifact}/{REPORT}", content_type="text/html"))
     audit_record(actor=actor_of(request), action="report_viewed", subject=f"model:{model}")
+    return _own_page(page)
+
+
+def _own_page(page: bytes) -> HttpResponse:
+    """One that we wrote, with its own style alone, known by its hash, and pictures that are in the page itself."""
     response = HttpResponse(page)
     for header, value in PRIVATE_HEADERS.items():
         response.headers[header] = value
-    # Its own style alone, known by its hash, and pictures that are in the page itself.
     style = page.partition(b"<style>")[2].partition(b"</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
     allowed = f"; style-src 'sha256-{digest}'; img-src data:"
@@ -121,6 +126,19 @@ def _version_looked_at(request: HttpRequest, number: int) -> DatasetVersion:
     version = get_object_or_404(DatasetVersion.objects.frozen(), pk=number)
     audit_record(actor=actor_of(request), action="manifest_downloaded", subject=f"dataset:{version}")
     return version
+
+
+@require_GET
+@permission_required("training.view_datasetversion", raise_exception=True)
+def dataset_sheet(request: HttpRequest, number: int, kind: str) -> HttpResponse:
+    """A version's datasheet: a page, or a Markdown file."""
+    version = get_object_or_404(DatasetVersion.objects.frozen(), pk=number)
+    if kind not in KINDS or not version.facts:
+        raise Http404
+    response = _own_page(datasheet(version, kind, names=True).encode())
+    audit_record(actor=actor_of(request), action="datasheet_viewed", subject=f"dataset:{version}")
+    response.headers["Content-Type"] = f"{KINDS[kind]}; charset=utf-8"
+    return response
 
 
 @require_POST

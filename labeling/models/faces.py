@@ -42,6 +42,9 @@ class Analysis(models.Model):
     band_3 = _band(3)
     band_4 = _band(4)
     compared = models.BooleanField(default=False, help_text="Whether near-duplicates have been looked for.")
+    crowded = models.BooleanField(
+        default=False, help_text="More photos of others have a near hash than it was compared with."
+    )
     analysed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -58,6 +61,12 @@ class Analysis(models.Model):
         return f"analysis of {self.photo_id}"
 
 
+class NearDuplicateQuerySet(models.QuerySet["NearDuplicate"]):
+    def across_people(self) -> "NearDuplicateQuerySet":
+        """Those of two people, unless staff see two different pictures."""
+        return self.filter(same_participant=False, differ=False)
+
+
 class NearDuplicate(models.Model):
     """Two photos that are nearly the same. `photo` is the later one."""
 
@@ -72,6 +81,11 @@ class NearDuplicate(models.Model):
     ruled_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When staff decided which of the two to keep."
     )
+    differ = models.BooleanField(
+        default=False, editable=False, help_text="Staff kept both: to the eye they are not the same."
+    )
+
+    objects = NearDuplicateQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["photo", "other"], name="near_duplicate_once")]

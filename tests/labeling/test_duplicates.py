@@ -18,7 +18,7 @@ from collector.models import Participant, Photo, Smiley
 from collector.services import photo_submit, photo_withdraw
 from labeling import duplicates
 from labeling.analysis import photo_analyse
-from labeling.duplicates import photo_compare
+from labeling.duplicates import crowded_compare, photo_compare
 from labeling.models import BANDS, Analysis, NearDuplicate, hash_bands
 from labeling.selectors import near_duplicates, photo_chips
 from ml.faces.phash import NEAR_BITS
@@ -160,6 +160,32 @@ def test_crowd_of_copies_costs_a_bounded_number_of_looks(
         send(astronaut, quality=quality)
     last = send(astronaut, quality=40)
     assert NearDuplicate.objects.filter(photo=last).count() == 2
+    assert Analysis.objects.get(photo=last).crowded
+
+
+def test_others_are_not_crowded_out_by_the_same_person(
+    send: Send, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "COMPARED_AT_MOST", 1)
+    stranger, one = send(astronaut, quality=85), newcomer()
+    for quality in (80, 75):
+        send(astronaut, one, quality=quality)
+    last = send(astronaut, one, quality=70)
+    assert NearDuplicate.objects.filter(photo=last, other=stranger).exists()
+    assert not Analysis.objects.get(photo=last).crowded
+
+
+def test_photo_of_a_crowd_is_compared_with_those_that_matter(
+    send: Send, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "COMPARED_AT_MOST", 1)
+    photos = [send(astronaut, quality=quality) for quality in (90, 80, 70)]
+    NearDuplicate.objects.all().delete()
+    wanted, last = Photo.objects.filter(pk=photos[0].pk), Photo.objects.filter(pk=photos[2].pk)
+    assert crowded_compare(photos=last, among=wanted, watch=lambda: None) == 0
+    assert set(NearDuplicate.objects.values_list("photo", "other")) == {(photos[2].pk, photos[0].pk)}
+    assert crowded_compare(photos=last, among=Photo.objects.all(), watch=lambda: None) == 1
+    assert NearDuplicate.objects.count() <= 2, "noted once"
 
 
 def test_hashes_that_differ_in_four_bits_share_a_band() -> None:

@@ -16,10 +16,13 @@ from rest_framework.views import APIView
 from operations.audit import actor_of, audit_record
 from operations.authentication import token_prefix
 from operations.models import Job
+from operations.private_files import PRIVATE_HEADERS
+from operations.problems import Problem
 from operations.ranges import range_of, ranged_response
 from operations.staff_api import StaffView
 
 from ..datasets import dataset_numbered, freeze_request
+from ..datasheets.sheet import KINDS, datasheet
 from ..differences import versions_difference
 from ..models import DatasetVersion
 from .models import Export
@@ -119,6 +122,27 @@ class DatasetView(StaffView):
     @extend_schema(responses=DatasetSerializer)
     def get(self, request: Request, number: int) -> Response:
         return Response(DatasetSerializer(dataset_numbered(number)).data)
+
+
+class DatasheetView(StaffView):
+    permission = "training.view_datasetversion"
+
+    @extend_schema(responses={(200, "text/html"): str, (200, "text/markdown"): str})
+    def get(self, request: Request, number: int, kind: str) -> HttpResponse:
+        """What the version is and is not, as `datasheet.html` or `datasheet.md`."""
+        version = dataset_numbered(number)
+        if kind not in KINDS or not version.facts:
+            raise Problem("no_datasheet", f"There is no datasheet.{kind} of version {version}.", status=404)
+        audit_record(
+            actor=actor_of(request._request), action="datasheet_viewed", subject=f"dataset:{version}"
+        )
+        answer = HttpResponse(
+            datasheet(version, kind, names=True), content_type=f"{KINDS[kind]}; charset=utf-8"
+        )
+        answer.headers["Content-Disposition"] = f'attachment; filename="smielfy-{version}-datasheet.{kind}"'
+        for header, value in PRIVATE_HEADERS.items():
+            answer.headers[header] = value
+        return answer
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from collector.models import Tombstone
 
-from ..models import DatasetVersion
+from ..datasheets.sheet import KINDS, datasheet
 from ..pages import pages
 from .archive import Archive
 from .columns import COLUMNS, DESCRIPTIONS, NUMBERS, WHOLE
@@ -73,7 +73,10 @@ class Companions:
         self._add("smielfy.json", json.dumps(self._about(samples_sha256), indent=2) + "\n")
         self._add("croissant.json", json.dumps(croissant(export, samples_sha256), indent=2) + "\n")
         self._add("check_tombstones.py", script())
-        self._tombstones(export.version)
+        if export.version.facts:
+            for kind in KINDS:
+                self._add(f"datasheet.{kind}", datasheet(export.version, kind))
+        self._tombstones(export)
 
     def _about(self, samples_sha256: str) -> dict[str, Any]:
         """By which an import knows what it has before it, and that all of it is there."""
@@ -90,14 +93,18 @@ class Companions:
     def _add(self, name: str, text: str) -> None:
         self._archive.add(name, text.encode())
 
-    def _tombstones(self, version: DatasetVersion) -> None:
-        """The photos that were in the version and were withdrawn, so that this file is known to be without them."""
+    def _tombstones(self, export: Export) -> None:
+        """The photos that were in the version and were withdrawn, so that this file is known to be without them.
+        What is not shared any more is gone from releases alone."""
         out = self._archive.text_spool()
         out.write("id,withdrawn_at\n")
-        rows = Tombstone.objects.values_list("photo_id", "withdrawn_at", "dataset_versions")
+        stones = Tombstone.objects.all()
+        if not export.release:
+            stones = stones.exclude(scope=Tombstone.Scope.RELEASES)
+        rows = stones.values_list("photo_id", "withdrawn_at", "dataset_versions")
         for page in pages(rows, "photo_id"):
             for photo, at, versions in page:
-                if version.number in versions:
+                if export.version_id in versions:
                     out.write(f"{photo},{at.isoformat()}\n")
         self._archive.append_text("tombstones.csv", out)
 
@@ -113,7 +120,8 @@ pictures: all photos of a person are in one split. Nothing in here says how anyb
     {opened.replace(chr(10), chr(10) + "    ")}
 
 `samples.csv` has every photo's id, label, box, keypoints and quality. The ids are the same in all exports and versions.
-The manifest of this version has the SHA-256 {export.version.sha256}.
+The manifest of this version has the SHA-256 {export.version.sha256}. `datasheet.html` says how it was collected,
+how good it is and what its limits are: of the whole version, of which this export may hold a part.
 
 ## What you owe the people in it
 

@@ -1,0 +1,1 @@
+"""What a version is, said in numbers that point at nobody."""
