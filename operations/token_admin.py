@@ -89,10 +89,21 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         staff = User.objects.filter(is_active=True, is_staff=True)
         allowed = [user.pk for user in staff if may_make_for(maker, user)]
         kwargs |= {"queryset": staff.filter(pk__in=allowed), "initial": maker.pk}
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if field is not None:
-            field.widget.can_add_related = field.widget.can_change_related = False
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "owner":
+            for shortcut in ("add", "change", "view"):  # to the account: it is to be chosen here and no more
+                setattr(field.widget, f"can_{shortcut}_related", False)
         return field
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # What follows is the page with the secret, whatever is pressed.
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**(extra_context or {}), **one_button})
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """The form's `save` has, by the service."""

@@ -22,9 +22,10 @@ def commands_in(text: str) -> list[str]:
 
 
 def parsed(line: str) -> tuple[str, list[str]] | None:
-    """`make`, `manage` or `ml`, and the words after it; None for other lines."""
+    """`make`, `manage`, `ml` or `smielfy_client`, and the words after it; None for other lines."""
     found = re.match(
-        r"(?:[A-Z_]+=\S+ )*(?:(make)|(?:\S*python\S* )?(?:\./)?(manage)\.py|\S*python\S* -m (ml))(?: (.*))?$",
+        r"(?:[A-Z_]+=\S+ )*(?:(make)|(?:\S*python\S* )?(?:\./)?(manage)\.py|\S*python\S* -m (ml|smielfy_client))"
+        r"(?: (.*))?$",
         line,
     )
     if not found:
@@ -59,6 +60,13 @@ def complaint(line: str) -> str | None:
                 return f"there is no python -m ml {missing[0]}" if missing else None
             if name not in choices:
                 return f"there is no python -m ml {name}"
+            return _unknown_option(choices[name], words)
+        case "smielfy_client", [name, *words]:
+            from smielfy_client.__main__ import parser
+
+            choices = next(a.choices for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+            if name not in choices:
+                return f"there is no python -m smielfy_client {name}"
             return _unknown_option(choices[name], words)
         case _:
             return None  # the bare `manage.py` or `python -m ml`
@@ -104,6 +112,8 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
         ("manage.py make_coffee", "there is no manage.py make_coffee"),
         ("python -m ml faces PICTURE --json", None),
         ("python -m ml dance", "there is no python -m ml dance"),
+        ("python -m smielfy_client download 7 --format coco", None),
+        ("python -m smielfy_client upload", "there is no python -m smielfy_client upload"),
         ("git clone somewhere", None),
     ],
 )

@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from ml.tryout import Trial
 
 #: Pictures that a web process looks at at the same time; its other threads go on answering.
-_AT_ONCE = threading.BoundedSemaphore(2)
+_MOST = 2
+_AT_ONCE = threading.BoundedSemaphore(_MOST)
 _WAIT_SECONDS = 10
+#: They do so in threads of their own: each thread that looks keeps 20 MB of networks and buffers from then on.
+_LOOKERS = ThreadPoolExecutor(_MOST, thread_name_prefix="try")
 
 
 def picture_try(*, data: bytes, style: str, seed: int) -> dict[str, Any]:
@@ -43,10 +47,6 @@ def picture_try(*, data: bytes, style: str, seed: int) -> dict[str, Any]:
 
 
 def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
-    from labeling.analysis import analyser
-    from ml.pictures import read_picture
-    from ml.tryout import try_out
-
     from .predictions import classifier, placer, unmasker
 
     kinds = {
@@ -58,21 +58,28 @@ def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
     models: dict[str, Any] = {
         kinds[task][0]: kinds[task][1](artifact_fetch(model)) for task, model in active.items()
     }
-    trial = try_out(read_picture(jpeg), analyser(), style=style, seed=seed, **models)
-    if trial is None:
+    looked = _LOOKERS.submit(_look, jpeg, style, seed, models).result()
+    if looked is None:
         raise Problem(
             "no_face",
             _("We could not find a face in it. Come closer, into the light, and look at the camera."),
             status=422,
         )
-    return _told(trial, {task: model.number for task, model in active.items()})
+    return _told(*looked, {task: model.number for task, model in active.items()})
 
 
-def _told(trial: "Trial", numbers: dict[Task, int]) -> dict[str, Any]:
+def _look(
+    jpeg: bytes, style: str, seed: int, models: dict[str, Any]
+) -> "tuple[Trial, dict[str, str]] | None":
+    """All that needs no database, and no language: what was made of the picture, and its pictures."""
+    from labeling.analysis import analyser
     from labeling.crops import crop_encode
-    from ml.tryout import png, with_points
+    from ml.pictures import read_picture
+    from ml.tryout import png, try_out, with_points
 
-    facts = trial.facts()
+    trial = try_out(read_picture(jpeg), analyser(), style=style, seed=seed, **models)
+    if trial is None:
+        return None
     pictures = {
         "face": _address(crop_encode(trial.crop), "jpeg"),
         "points": _address(crop_encode(with_points(trial.crop, trial.keypoints)), "jpeg"),
@@ -81,6 +88,11 @@ def _told(trial: "Trial", numbers: dict[Task, int]) -> dict[str, Any]:
         pictures["masked"] = _address(crop_encode(trial.masked), "jpeg")
     if trial.unmasked is not None:
         pictures["unmasked"] = _address(png(trial.unmasked, invented=True), "png")
+    return trial, pictures
+
+
+def _told(trial: "Trial", pictures: dict[str, str], numbers: dict[Task, int]) -> dict[str, Any]:
+    facts = trial.facts()
     return {
         "face": {name: facts[name] for name in ("box", "score", "flags")},
         "keypoints": facts["keypoints"],

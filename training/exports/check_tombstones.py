@@ -88,7 +88,7 @@ def fetched(url: str | None, internal: bool = False) -> set[str]:
 
 def listed(path: str) -> set[str]:
     with open(path, encoding="utf-8") as file:
-        return {line.split(",")[0].strip() for line in file if line.strip()}
+        return {line.split(",")[0].strip() for line in file if line.strip() and not line.startswith("#")}
 
 
 def files(folder: str) -> Iterator[str]:
