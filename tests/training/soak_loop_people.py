@@ -11,8 +11,8 @@ from tests.training.on_site import PHOTOS, labelled_photos, models, photos_impor
 pytestmark = [pytest.mark.samples, pytest.mark.timeout(7200)]
 
 SECONDS = 300
-#: Of the people, so many come first. After half of them the rest improves a model by less than 190 test pictures can
-#: tell, and after a sixth the first one, tested on 23 people, is not proven better than the majority class.
+#: Of the people, so many come first. After a sixth (of all five smileys) the first model, tested on 23 people, was not
+#: proven better than the majority class; half of them have not been tried.
 FIRST = 1 / 3
 #: The three that many make. Of scowls and frowns there are too few to learn, and reviewers mix them up themselves.
 SMILEYS = ("smile", "straight-face", "open-mouth")
