@@ -3,6 +3,7 @@
 Face, keypoints and mask of 1280×720; a site that has trained no model yet has no others.
 """
 
+import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ def main() -> None:
     import django
 
     django.setup()
+    logging.disable(logging.WARNING)
     from bench.uploads import selfies, web_megabytes
     from tests.conftest import running_site
 

@@ -196,21 +196,21 @@ class Smielfy:
         self, path: str | os.PathLike[str], *, split: str = "", allow_old: bool = False
     ) -> Iterator[Sample]:
         """The samples of a downloaded export, packed or unpacked, without what has been withdrawn; see `samples`."""
-        return samples(path, self.tombstones(allow_old=allow_old), split=split)
+        return samples(path, self.tombstones(allow_old=allow_old), split=split, allow_old=allow_old)
 
     def _refreshed(self, kept: Tombstones | None) -> Tombstones:
         headers = {"If-None-Match": kept.etag} if kept is not None and kept.etag else {}
         now = datetime.now(timezone.utc)
         answer = self._ask("GET", "/api/v1/tombstones/", headers=headers)
         if answer.status_code == 304 and kept is not None:
-            return Tombstones(kept.ids, checked_at=now, etag=kept.etag)
-        etag, page, ids = answer.headers.get("ETag", ""), answer.json(), set[str]()
-        ids.update(one["photo_id"] for one in page["results"])
+            return Tombstones(kept.scopes, checked_at=now, etag=kept.etag)
+        etag, page = answer.headers.get("ETag", ""), answer.json()
+        scopes = {one["photo_id"]: one["scope"] for one in page["results"]}
         while page["next"]:
             cursor = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
             page = self._ask("GET", "/api/v1/tombstones/", params={"cursor": cursor}).json()
-            ids.update(one["photo_id"] for one in page["results"])
-        return Tombstones(ids, checked_at=now, etag=etag)
+            scopes |= {one["photo_id"]: one["scope"] for one in page["results"]}
+        return Tombstones(scopes, checked_at=now, etag=etag)
 
     # --- requests
 

@@ -10,14 +10,15 @@ import csv
 import io
 import os
 import tarfile
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from .errors import NotAnExport
+from .tombstones import Tombstones
 
-_TABLE = "samples.csv"
+_TABLE, _LICENCE = "samples.csv", "LICENCE.txt"
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,16 @@ class Sample:
         return self.place.path if self.place is not None and self.place.whole else None
 
 
-def samples(path: str | os.PathLike[str], withdrawn: Container[str], *, split: str = "") -> Iterator[Sample]:
+def samples(
+    path: str | os.PathLike[str], tombstones: Tombstones, *, split: str = "", allow_old: bool = False
+) -> Iterator[Sample]:
     """The samples of an export without what was withdrawn, in the order of its table.
 
-    `path`: its tar file, or the folder that it was unpacked to. `withdrawn`: `Tombstones`. `split`: that one alone.
-    Raises NotAnExport.
+    `path`: its tar file, or the folder that it was unpacked to. `split`: that one alone. `allow_old`: go on with a list
+    of tombstones that is older than 30 days. Raises TombstonesTooOld, NotAnExport.
     """
+    if not allow_old:
+        tombstones.require_fresh()
     where = Path(path)
     if not where.exists():
         raise NotAnExport(f"There is no {where}: download an export first.")
@@ -87,10 +92,16 @@ def samples(path: str | os.PathLike[str], withdrawn: Container[str], *, split: s
         raise NotAnExport(
             f"There is no {_TABLE} in {where}: give an export's tar file, or its unpacked folder."
         )
+    licence = places.get(_LICENCE)
+    gone = tombstones.gone(internal=licence is not None and licence.read().startswith(b"Internal:"))
+    return _rows(table, places, gone, split)
+
+
+def _rows(table: Place, places: dict[str, Place], gone: frozenset[str], split: str) -> Iterator[Sample]:
     with table.path.open("rb") as file:
         text = io.TextIOWrapper(_window(file, table.offset, table.size), encoding="utf-8", newline="")
         for row in csv.DictReader(text):
-            if row["id"] not in withdrawn and split in ("", row["split"]):
+            if row["id"] not in gone and split in ("", row["split"]):
                 yield _sample(row, places.get(f"{row['id']}.jpg"))
 
 
@@ -117,7 +128,7 @@ def _sample(row: dict[str, str], place: Place | None) -> Sample:
 
 
 def _places(where: Path) -> Iterator[tuple[str, Place]]:
-    """The table and the pictures, by their names without folders."""
+    """The table, the licence and the pictures, by their names without folders."""
     if where.is_file():
         with where.open("rb") as file:
             yield from _members(where, file, 0)
@@ -128,7 +139,7 @@ def _places(where: Path) -> Iterator[tuple[str, Place]]:
             if name.endswith(".tar"):
                 with path.open("rb") as file:
                     yield from _members(path, file, 0)
-            elif name == _TABLE or name.endswith(".jpg"):
+            elif name in (_TABLE, _LICENCE) or name.endswith(".jpg"):
                 yield name, Place(path, 0, path.stat().st_size, whole=True)
 
 
@@ -142,7 +153,7 @@ def _members(path: Path, file: IO[bytes], begin: int) -> Iterator[tuple[str, Pla
                 if name.endswith(".tar"):
                     with path.open("rb") as inner:
                         yield from _members(path, _window(inner, offset, member.size), offset)
-                elif name == _TABLE or name.endswith(".jpg"):
+                elif name in (_TABLE, _LICENCE) or name.endswith(".jpg"):
                     yield name, Place(path, offset, member.size)
     except tarfile.TarError as error:
         raise NotAnExport(f"{path} is no tar file ({error}): download the export again.") from error

@@ -1,6 +1,6 @@
 """The public list of what people have taken back, kept on disk and refreshed.
 
-It is a CSV whose first column is the id, which is what the `check_tombstones.py` in every export takes with `--list`.
+It is a CSV of ids and scopes, which is what the `check_tombstones.py` in every export takes with `--list`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,20 +22,21 @@ MAX_AGE = timedelta(days=30)
 class Tombstones:
     """The ids of photos that were withdrawn, as the site listed them at `checked_at`.
 
-    `ids`: of photos, the same in all versions and exports. `etag`: by it
-    the site tells whether the list has changed.
+    `scopes`: photo → `everywhere`, or `releases` for one that is not shared any more and stays in internal exports; the
+    ids are the same in all versions and exports. `etag`: by it the site tells whether the list has changed.
     """
 
-    def __init__(self, ids: Iterable[str], *, checked_at: datetime, etag: str = "") -> None:
-        self.ids = frozenset(ids)
+    def __init__(self, scopes: Mapping[str, str], *, checked_at: datetime, etag: str = "") -> None:
+        self.scopes = dict(scopes)
         self.checked_at = checked_at
         self.etag = etag
 
-    def __contains__(self, photo: object) -> bool:
-        return photo in self.ids
-
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.scopes)
+
+    def gone(self, *, internal: bool) -> frozenset[str]:
+        """What has to be left out of an internal export, or of a release."""
+        return frozenset(one for one, scope in self.scopes.items() if not (internal and scope == "releases"))
 
     @property
     def age(self) -> timedelta:
@@ -54,29 +55,29 @@ class Tombstones:
     def load(cls, path: Path) -> Tombstones | None:
         """The list as it was saved; None where there is none that can be read."""
         try:
-            head, *ids = path.read_text(encoding="utf-8").splitlines()
+            head, *lines = path.read_text(encoding="utf-8").splitlines()
             facts = json.loads(head.partition("#")[2])
             checked_at = datetime.fromisoformat(facts["checked_at"])
-            if _sha256(ids) != facts["sha256"] or checked_at.tzinfo is None:
+            if _sha256(lines) != facts["sha256"] or checked_at.tzinfo is None:
                 return None
-            return cls(ids, checked_at=checked_at, etag=facts["etag"])
+            return cls(dict(line.split(",") for line in lines), checked_at=checked_at, etag=facts["etag"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def save(self, path: Path) -> None:
         """Write the list, whole or not at all."""
-        ids = sorted(self.ids)
-        facts = {"checked_at": self.checked_at.isoformat(), "etag": self.etag, "sha256": _sha256(ids)}
+        lines = sorted(",".join(one) for one in self.scopes.items())
+        facts = {"checked_at": self.checked_at.isoformat(), "etag": self.etag, "sha256": _sha256(lines)}
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("\n".join([f"#{json.dumps(facts)}", *ids]) + "\n")
+                file.write("\n".join([f"#{json.dumps(facts)}", *lines]) + "\n")
             os.replace(part, path)
         except BaseException:
             os.remove(part)
             raise
 
 
-def _sha256(ids: list[str]) -> str:
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+def _sha256(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 
-from collector.models import Photo
-from collector.services import photo_withdraw
+from collector.models import Photo, Scope
+from collector.services import consent_change, photo_withdraw
 from labeling.models import KeypointSet
 from operations.jobs import running
 from operations.models import AuditEvent, Job
@@ -38,6 +38,7 @@ from training.models import DatasetItem, DatasetVersion
 
 from .conftest import Line
 
+NOTHING = Tombstones({}, checked_at=datetime.now(UTC))
 Exported = Callable[..., Any]
 Connect = Callable[[str], Smielfy]
 
@@ -110,7 +111,7 @@ def test_withdrawn_sample_is_left_out_of_what_was_downloaded_before(
     given = command.parser().parse_args(["tombstones", "--remove", str(tmp_path / path.stem)])
     assert given.act(site, given) == 0
     assert not list((tmp_path / path.stem).rglob(f"{gone}.jpg"))
-    assert len(list(samples(tmp_path / path.stem, frozenset()))) == 17
+    assert len(list(samples(tmp_path / path.stem, NOTHING))) == 17
 
 
 def test_list_that_was_not_looked_at_for_30_days_is_refused(
@@ -122,7 +123,7 @@ def test_list_that_was_not_looked_at_for_30_days_is_refused(
     fresh = site.tombstones()
     line.off = True
     for days, refused in ((29, False), (31, True), (-31, True)):
-        aged = Tombstones(fresh.ids, checked_at=datetime.now(UTC) - timedelta(days=days), etag=fresh.etag)
+        aged = Tombstones(fresh.scopes, checked_at=datetime.now(UTC) - timedelta(days=days), etag=fresh.etag)
         aged.save(site.tombstones_file)
         if refused:
             with pytest.raises(TombstonesTooOld, match="days ago, and 30 are allowed: go online"):
@@ -134,11 +135,29 @@ def test_list_that_was_not_looked_at_for_30_days_is_refused(
     assert site.tombstones(refresh=False).age < timedelta(hours=1)
     for damaged in (b"", b"#{}\n", site.tombstones_file.read_bytes()[:-20]):
         site.tombstones_file.write_bytes(damaged)
-        assert gone in site.tombstones(), "a list that is not whole is fetched anew"
+        assert gone in site.tombstones().scopes, "a list that is not whole is fetched anew"
     site.tombstones_file.unlink()
     line.off = True
     with pytest.raises(Unreachable, match="does not answer"):
         site.samples(path)
+
+
+def test_what_is_not_shared_any_more_leaves_releases_and_stays_in_internal_exports(
+    exported: Exported, site: Smielfy, tmp_path: Path
+) -> None:
+    internal, release = exported("table"), exported("table", **RELEASE)
+    said = {"contact": "ada@example.org", "accept_terms": True}
+    ours = site.download(1, "table", tmp_path / "ours")
+    theirs = site.download(1, "table", tmp_path / "theirs", release=True, **said)
+    photo = Photo.objects.allowed_by(Scope.SHARE_IN_RELEASE).order_by("pk").first()
+    consent_change(participant=photo.participant, scope=Scope.SHARE_IN_RELEASE, allowed=False)
+    assert len(list(site.samples(ours))) == internal.photos
+    assert len(list(site.samples(theirs))) == release.photos - 2
+    for path, found in ((ours, 0), (theirs, 1)):
+        with tarfile.open(path) as tar:
+            tar.extractall(path.parent, filter="data")
+        look = command.parser().parse_args(["tombstones", "--look", str(path.parent / path.stem)])
+        assert look.act(site, look) == found, "the export's own script says the same"
 
 
 def test_what_is_no_export_is_said_to_be_none(site: Smielfy, exported: Exported, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def main() -> int:
     parser.add_argument("--remove", action="store_true", help="delete what was withdrawn")
     given = parser.parse_args()
     try:
-        withdrawn = fetched(given.url, is_internal(given.folder)) if given.url else listed(given.list)
+        internal = is_internal(given.folder)
+        withdrawn = fetched(given.url, internal) if given.url else listed(given.list, internal)
     except (OSError, ValueError, KeyError) as error:
         print(f"The list of tombstones cannot be read: {error}", file=sys.stderr)
         return 2
@@ -86,9 +87,11 @@ def fetched(url: str | None, internal: bool = False) -> set[str]:
     return ids
 
 
-def listed(path: str) -> set[str]:
+def listed(path: str, internal: bool = False) -> set[str]:
+    """The same from a file; its second column, where there is one, is the scope."""
     with open(path, encoding="utf-8") as file:
-        return {line.split(",")[0].strip() for line in file if line.strip() and not line.startswith("#")}
+        rows = [line.strip().split(",") for line in file if line.strip() and not line.startswith("#")]
+    return {row[0].strip() for row in rows if not (internal and row[1:2] == ["releases"])}
 
 
 def files(folder: str) -> Iterator[str]:
