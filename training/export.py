@@ -157,6 +157,7 @@ def _facts(photo: Photo) -> dict[str, Any]:
                 "same_participant": pair.same_participant,
                 "at": pair.found_at,
                 "ruled_at": pair.ruled_at,
+                "differ": pair.differ,
             }
             for pair in near_duplicates(photo)
         ],

@@ -97,8 +97,8 @@ def test_no_column_of_a_persons_rows_is_forgotten(known: Photo) -> None:
         *(("photo", "file"), ("face", "crop"), ("maskedface", "image"), ("maskedface", "alpha")),
         # The reviewer is somebody else, and theirs is not ours to give away.
         *(("review", name) for name in ("reviewer", "mode", "seconds", "revealed_at")),
-        # Parts of the hash, which is exported, and a note for the workers.
-        *(("analysis", name) for name in (*(f"band_{band}" for band in range(5)), "compared")),
+        # Parts of the hash, which is exported, and notes for the workers.
+        *(("analysis", name) for name in (*(f"band_{band}" for band in range(5)), "compared", "crowded")),
     }
     named = {
         "photo": {
