@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from collector.models import ImportBatch, Participant, Photo, Smiley
 from labeling.models import Face
@@ -52,6 +53,7 @@ def _accepted_photo(batch: ImportBatch, participant: Participant, smiley: Smiley
         size=len(crop),
         sha256="0" * 64,
         upload_sha256="0" * 64,
+        processed_at=timezone.now(),
     )
     Face.objects.create(
         photo=photo,
