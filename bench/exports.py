@@ -39,11 +39,18 @@ def main() -> None:
 
     django.setup()
     logging.disable(logging.WARNING)
-    _apart(_fill, given.photos)
+    try:
+        _measure(given.photos, given.formats)
+    finally:
+        shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)
+
+
+def _measure(photos: int, formats: list[str]) -> None:
+    _apart(_fill, photos)
     _apart(_freeze)
     _apart(_pack)
-    rates = {folders: _tar(folders) for folders in dict.fromkeys(map(_COPIED.get, given.formats)) if folders}
-    for name in given.formats:
+    rates = {folders: _tar(folders) for folders in dict.fromkeys(map(_COPIED.get, formats)) if folders}
+    for name in formats:
         _apart(_export, name, rates.get(_COPIED.get(name, ())))
 
 
