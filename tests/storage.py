@@ -48,7 +48,7 @@ def running_object_server() -> Iterator[str]:
         wait_until(listens, "the object store listens")
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        process.kill()  # there is nothing that it would have to save
         process.wait(10)
 
 
