@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from operations.jobs import running
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
+from training import shards
 from training.datasets import dataset_freeze, freeze_request
 from training.exports import building
 from training.exports.services import export_request
@@ -44,8 +47,10 @@ else:
 """
 
 
-def learner(folder: Path, settings: Any) -> None:
-    """Have it started in the place of `python -m ml`."""
+def prepared(folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the learner started in the place of `python -m ml`, and five photos packed in two shards."""
+    monkeypatch.setattr(shards, "_LEAST", 4)
+    monkeypatch.setattr(shards, "_MOST", 4)
     (folder / "ml").mkdir()
     (folder / "ml" / "__init__.py").touch()
     (folder / "ml" / "__main__.py").write_text(textwrap.dedent(LEARNER))

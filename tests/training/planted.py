@@ -29,6 +29,7 @@ from operations.stores import local
 from operations.stores.base import PrivateStore
 from operations.stores.objects import ObjectStore
 from tests.conftest import jpeg
+from tests.operations.conftest import do_round
 from tests.storage import all_files
 from training.exports.models import Export
 from training.models import DatasetVersion, ModelVersion
@@ -142,7 +143,9 @@ def work(*kinds: str) -> None:
 
 
 def work_all() -> None:
+    """What a withdrawal sets off, and the round that clears up after packs."""
     work("collector.erase_files", "training.revise_dataset", "training.export")
+    do_round("training.tidy_packs")
 
 
 def assert_forgotten(marked: Planted, store: PrivateStore, *folders: Path) -> None:

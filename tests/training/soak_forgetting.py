@@ -24,7 +24,12 @@ pytestmark = [
 
 @pytest.mark.parametrize("what", ["freeze", "pack", "export", "training"])
 def test_withdrawn_at_every_step(
-    what: str, either_store: PrivateStore, tmp_path: Path, settings: Any, request: pytest.FixtureRequest
+    what: str,
+    either_store: PrivateStore,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     if isinstance(either_store, ObjectStore):
         either_store._client.put_bucket_versioning(
@@ -33,7 +38,7 @@ def test_withdrawn_at_every_step(
     people: list[Participant] = [newcomer(), newcomer()]
     for number in range(4):
         accepted_photo("tongue", people[number % 2], number)
-    forgetting.learner(tmp_path, settings)
+    forgetting.prepared(tmp_path, settings, monkeypatch)
     steps = forgotten_at_each_step(people, either_store, works(tmp_path)[what], tmp_path)
     print(
         f"\n{what} on {request.node.callspec.params['either_store']}: withdrawn {steps} times, nothing left"

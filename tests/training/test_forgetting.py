@@ -21,7 +21,7 @@ from . import forgetting
 from .exports.conftest import accepted_photo
 from .planted import Planted, assert_forgotten, forgotten_at_each_step, work_all
 
-STRIDE = 5
+STRIDE = 11
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="looks into SQLite's own files"),
@@ -55,9 +55,14 @@ def works(tmp_path: Path) -> dict[str, forgetting.Prepare]:
 
 @pytest.mark.parametrize("what", ["freeze", "pack", "export", "training"])
 def test_withdrawn_before_during_and_after(
-    what: str, few: list[Participant], store: PrivateStore, tmp_path: Path, settings: Any
+    what: str,
+    few: list[Participant],
+    store: PrivateStore,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    forgetting.learner(tmp_path, settings)
+    forgetting.prepared(tmp_path, settings, monkeypatch)
     steps = forgotten_at_each_step(few, store, works(tmp_path)[what], tmp_path, stride=STRIDE)
     assert steps >= 4
 
