@@ -5,8 +5,9 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from django.core.files.storage import default_storage
@@ -63,17 +64,32 @@ def new_bucket(server: str) -> ObjectStore:
 
 def all_files(store: PrivateStore) -> dict[str, bytes]:
     """Whatever is in a store, by whatever name: older versions, and what was begun and left, too."""
+    return {name: read() for name, read in _readers(store)}
+
+
+def all_names(store: PrivateStore) -> set[str]:
+    """The same, without reading it."""
+    return {name for name, _ in _readers(store)}
+
+
+def _readers(store: PrivateStore) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if not isinstance(store, ObjectStore):
         root = Path(store.path(""))
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    client, bucket = store._client, {"Bucket": store.bucket_name}
-    found = {}
-    for page in client.get_paginator("list_object_versions").paginate(**bucket):
+        yield from (
+            (str(path.relative_to(root)), path.read_bytes) for path in root.rglob("*") if path.is_file()
+        )
+        return
+    bucket = {"Bucket": store.bucket_name}
+    for page in store._client.get_paginator("list_object_versions").paginate(**bucket):
         for one in page.get("Versions", ()):
-            body = client.get_object(**bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"]
-            found[f"{store._name(one['Key'])} {one['VersionId']}".removesuffix(" null")] = body.read()
+            name = f"{store._name(one['Key'])} {one['VersionId']}".removesuffix(" null")
+            yield name, partial(_version, store, one["Key"], one["VersionId"])
         for one in page.get("DeleteMarkers", ()):
-            found[f"{store._name(one['Key'])} {one['VersionId']} deleted"] = b""
+            yield f"{store._name(one['Key'])} {one['VersionId']} deleted", bytes
     for upload in store._uploads(""):
-        found[f"{store._name(upload['Key'])} unfinished"] = b""
-    return found
+        yield f"{store._name(upload['Key'])} unfinished", bytes
+
+
+def _version(store: ObjectStore, key: str, version: str) -> bytes:
+    asked = {"Bucket": store.bucket_name, "Key": key, "VersionId": version}
+    return bytes(store._client.get_object(**asked)["Body"].read())
