@@ -49,7 +49,7 @@ def running_object_server() -> Iterator[str]:
         wait_until(listens, "the object store listens")
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()  # there is nothing that it would have to save
+        process.kill()  # there is nothing to keep, and an orderly end takes it long
         process.wait(10)
 
 
