@@ -31,6 +31,7 @@ def test_withdrawn_at_every_step(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
+    settings.DATA_DIR = tmp_path / "data"
     if isinstance(either_store, ObjectStore):
         either_store._client.put_bucket_versioning(
             Bucket=either_store.bucket_name, VersioningConfiguration={"Status": "Enabled"}

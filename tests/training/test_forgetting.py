@@ -1,11 +1,11 @@
 """A photo with a marker in its pixels is withdrawn before, during and after a freeze, a pack, an export and a training:
 nothing holds it then. Here at some of the steps; `soak_forgetting.py` takes them all, in an object store, too."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from collector.models import Participant
@@ -29,7 +29,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
+def store(tmp_path: Path, settings: Any) -> Iterator[PrivateStore]:
+    settings.DATA_DIR = tmp_path / "data"  # in the one of all tests lies what others have left
     folder = LocalStore(tmp_path / "private")
     with stored_by(folder):
         yield folder
@@ -76,4 +77,4 @@ def test_withdrawn_after_an_export(format: str, few: list[Participant], store: P
     assert any("exports/" in place for place in marked.places(store))
     marked.withdraw()
     work_all()
-    assert_forgotten(marked, store, Path(settings.DATA_DIR))
+    assert_forgotten(marked, store)
