@@ -222,10 +222,11 @@ def shard_refuse(shard: PackShard) -> None:
 
 
 def shards_forget(*, photos: PhotoQuerySet) -> None:
-    """Let go of all shards that hold one of these photos, in the caller's transaction: their files are erased."""
-    datasets_hold()
-    ids = list(photos.values_list("pk", flat=True))
-    for bits in set(PackShard.objects.values_list("bits", flat=True)):
+    """Let go of all shards that hold one of these photos: their files are erased. The caller's transaction holds the
+    data sets, as `photos_leave_datasets` does."""
+    known = set(PackShard.objects.values_list("bits", flat=True))
+    ids = list(photos.values_list("pk", flat=True)) if known else []
+    for bits in known:
         for some in _by_hundreds(sorted({prefix_of(photo, bits) for photo in ids})):
             shards = PackShard.objects.filter(bits=bits, prefix__in=some)
             names = list(shards.exclude(file="").values_list("file", flat=True))

@@ -69,13 +69,13 @@ def _in_dataset(value: str) -> Q:
 
 @receiver(photos_withdrawn)
 def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
-    shards.shards_forget(photos=photos)
     photos_leave_datasets(photos=photos)
+    shards.shards_forget(photos=photos)
 
 
 @receiver(consent_revoked)
 def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
-    photos_leave_datasets(photos=_locked_photos(participant))
+    _forget(_locked_photos(participant))
 
 
 @receiver(sharing_ended)

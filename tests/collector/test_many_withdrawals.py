@@ -212,7 +212,7 @@ def test_withdrawing_a_hundred_photos_takes_less_than_a_query_each(staff: Any) -
     with CaptureQueriesContext(connection) as queries:
         assert participant_withdraw(participant=person, actor="participant") == 100
     work = [query for query in queries if "SAVEPOINT" not in query["sql"]]
-    assert len(work) < 100, f"{len(work)} queries for 100 photos"
+    assert len(work) < 80, f"{len(work)} queries for 100 photos"
 
     for model in (Analysis, Face, KeypointSet, MaskedFace, Decision, Photo):
         assert model.objects.count() == 1, f"{model.__name__} of the other person alone"

@@ -15,11 +15,12 @@ from django.core.files.storage import default_storage
 from django.db import connections
 from django.utils import timezone
 
-from collector.models import Photo, Smiley
-from collector.services import photo_decided
+from collector.models import Photo, Scope, Smiley
+from collector.services import consent_change, photo_decided, photo_withdraw
 from labeling.crops import crop_encode, crop_read
 from labeling.models import Face
 from ml.data.manifest import DataError, pack, read_packed
+from operations.jobs import running
 from operations.jobs.services import jobs_release_expired
 from operations.models import Job
 from tests.labeling.conftest import newcomer
@@ -27,6 +28,7 @@ from tests.operations.conftest import do_round
 from training import shards
 from training.datasets import dataset_freeze
 from training.models import DatasetVersion, PackShard
+from training.pack_items import prefix_of
 from training.packing import dataset_pack
 
 Accepted = Callable[..., Photo]
@@ -194,6 +196,31 @@ def test_shards_of_the_last_two_versions_are_kept(
     PackShard.objects.update(used_at=timezone.now() - timedelta(hours=2))
     do_round("training.tidy_packs")
     assert len(files(private_folder)) == len(sets[2]) - 1 == PackShard.objects.count()
+
+
+@pytest.mark.parametrize("way", ["withdrawn", "revoked"])
+def test_shards_of_photos_that_are_not_learned_from_any_more_are_erased(
+    version: DatasetVersion, people: list[Photo], private_folder: Path, tmp_path: Path, way: str
+) -> None:
+    somebody = people[0].participant
+    theirs = list(somebody.photos.all())
+    dataset_pack(version=version, size=48, out=tmp_path / "pack")
+    holding = [
+        shard
+        for shard in PackShard.objects.all()
+        if shard.prefix in {prefix_of(photo.pk, shard.bits) for photo in theirs}
+    ]
+    others = PackShard.objects.count() - len(holding)
+    if way == "withdrawn":
+        for photo in theirs:
+            photo_withdraw(photo=photo, actor="participant")
+    else:
+        consent_change(participant=somebody, scope=Scope.TRAIN, allowed=False)
+    for job in Job.objects.filter(kind="collector.erase_files", state=Job.State.QUEUED):
+        running.run(str(job.pk))
+    assert holding
+    assert not [shard for shard in holding if (private_folder / shard.file).exists()]
+    assert PackShard.objects.filter(changed=False).count() == others
 
 
 def test_file_that_no_row_knows_is_erased(
