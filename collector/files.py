@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
-from operations.jobs.services import job_enqueue
+from operations.jobs.services import jobs_enqueue
 from operations.models import Job
 from operations.private_files import files_before
 from operations.problems import Problem
@@ -85,13 +85,11 @@ def files_erase(*, subject: str, names: Iterable[str]) -> None:
     """Erase files once the caller's transaction, in which their rows go, has committed. Each call needs a subject
     of its own."""
     listed = sorted(names)
-    for start in range(0, len(listed), _NAMES_AT_ONCE):
-        job_enqueue(
-            name="collector.erase_files",
-            subject=f"{subject}:{start}" if start else subject,
-            payload={"names": listed[start : start + _NAMES_AT_ONCE]},
-            priority=Job.Priority.WAITED_FOR,
-        )
+    payloads = {
+        f"{subject}:{start}" if start else subject: {"names": listed[start : start + _NAMES_AT_ONCE]}
+        for start in range(0, len(listed), _NAMES_AT_ONCE)
+    }
+    jobs_enqueue(name="collector.erase_files", payloads=payloads, priority=Job.Priority.WAITED_FOR)
 
 
 # Where jobs take seconds: behind the hours that some bulk work takes, forgetting would not be done within a minute.

@@ -13,7 +13,7 @@ from collector.models import Consent, Photo, PhotoQuerySet, Tombstone
 from labeling.models import Face
 from operations.jobs import running
 from operations.jobs.running import OnProgress
-from operations.jobs.services import job_enqueue
+from operations.jobs.services import job_enqueue, jobs_enqueue
 from operations.locks import hold
 from operations.models import Job
 from operations.problems import Problem
@@ -91,8 +91,7 @@ def photos_leave_datasets(*, photos: PhotoQuerySet) -> None:
     ModelVersion.objects.filter(pk__in=[model.pk for model in locked]).update(
         stale_since=timezone.now(), pinned=False
     )
-    for number in touched:
-        job_enqueue(name="training.revise_dataset", subject=str(number))
+    jobs_enqueue(name="training.revise_dataset", payloads={str(number): {} for number in touched})
     versions_shrunk.send(sender=DatasetVersion, numbers=touched)
 
 

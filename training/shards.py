@@ -25,7 +25,7 @@ from collector.files import files_erase
 from collector.models import PhotoQuerySet
 from operations.jobs import running
 from operations.jobs.running import RunningJob
-from operations.jobs.services import job_enqueue
+from operations.jobs.services import job_enqueue, jobs_enqueue
 from operations.models import Job
 from operations.private_files import file_written
 
@@ -99,9 +99,7 @@ def shards_make(plans: list[Plan], watch: Callable[[], None]) -> None:
     photo in one has changed, RuntimeError with the error of one that failed too often.
     """
     waiting = [plan.inputs for plan in plans if not _ready(plan.inputs)]
-    for inputs in waiting:
-        watch()
-        job_enqueue(name=JOB, subject=inputs)
+    jobs_enqueue(name=JOB, payloads={inputs: {} for inputs in waiting})
     while waiting:
         # From the end: the workers begin with the first.
         for inputs in reversed(waiting):

@@ -1,6 +1,7 @@
 """Telling the broker that a job waits. Failing here loses nothing: the sweep finds what the broker forgot."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from celery import current_app
@@ -17,23 +18,26 @@ _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 _AT_ONCE: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "timeout": 2}
 
 
-def announce_on_commit(job: Job) -> None:
-    transaction.on_commit(lambda: announce(job), robust=True)
+def announce_on_commit(jobs: Iterable[Job]) -> None:
+    transaction.on_commit(lambda: announce(jobs), robust=True)
 
 
-def announce(job: Job) -> bool:
-    """Send the hint. False, and a warning in the log, when the broker does not take it."""
+def announce(jobs: Iterable[Job]) -> int:
+    """Send the hints. Returns how many the broker took; for each that it did not, there is a warning in the log."""
+    taken = [job.pk for job in jobs if _announce(job)]
+    return Job.objects.filter(pk__in=taken).update(announced_at=timezone.now()) if taken else 0
+
+
+def _announce(job: Job) -> bool:
     try:
         time_limit = kind(job.kind).time_limit
     except KeyError:
         # Left by another version of the site. It must not keep the sweep from the other jobs.
         logger.warning("Nobody here knows this kind of job", extra={"job": str(job.pk), "kind": job.kind})
         return False
-    if not send(
+    return send(
         "operations.run_job", [str(job.pk)], queue=job.queue, priority=job.priority, time_limit=time_limit
-    ):
-        return False
-    return bool(Job.objects.filter(pk=job.pk).update(announced_at=timezone.now()))
+    )
 
 
 def send(task: str, args: list[str], *, queue: str, **options: Any) -> bool:

@@ -4,7 +4,7 @@ import logging
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -184,7 +184,7 @@ def _requeue(mine: JobQuerySet, job: Job, error: str, delay: timedelta) -> int:
                 )
         except IntegrityError:
             with transaction.atomic():
-                twin = waiting(job.kind, job.subject)
+                twin = waiting(job.kind, [job.subject]).first()
                 if twin is None:  # it was taken at this moment: there is room again
                     continue
                 left = mine.update(state=Job.State.SUPERSEDED, finished_at=now, error=error, **_LET_GO)
@@ -193,9 +193,10 @@ def _requeue(mine: JobQuerySet, job: Job, error: str, delay: timedelta) -> int:
                 return left
 
 
-def waiting(name: str, subject: str) -> Job | None:
-    """The job of this kind that waits for the subject, locked: nobody claims it before the transaction ends."""
-    return Job.objects.select_for_update().filter(kind=name, subject=subject, state=Job.State.QUEUED).first()
+def waiting(name: str, subjects: Iterable[str]) -> JobQuerySet:
+    """The jobs of this kind that wait for the subjects, locked: nobody claims one before the transaction ends."""
+    queued = Job.objects.filter(kind=name, subject__in=list(subjects), state=Job.State.QUEUED)
+    return queued.select_for_update().order_by("pk")
 
 
 def merged(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operations.jobs import housekeeping, registry, running
 from operations.jobs.running import JobRefused, LeaseLost, RunningJob
-from operations.jobs.services import job_enqueue, job_retry, jobs_announce_lost, jobs_release_expired
+from operations.jobs.services import (
+    job_enqueue,
+    job_retry,
+    jobs_announce_lost,
+    jobs_enqueue,
+    jobs_release_expired,
+)
 from operations.models import AuditEvent, Job, Round
 from tests.conftest import wait_until
 
@@ -91,6 +98,23 @@ def test_what_is_asked_for_while_a_job_waits_is_done_with_it(handle: Any) -> Non
     job = job_enqueue(name=name, subject="a", payload={"names": ["two", "three"], "count": 2})
     running.run(str(job.pk))
     assert done == [{"names": ["one", "two", "three"], "count": 2, "kept": True}]
+
+
+@pytest.mark.django_db
+def test_several_jobs_are_asked_for_in_as_few_queries_as_one(
+    handle: Any, django_assert_max_num_queries: Any
+) -> None:
+    done: list[tuple[str, Any]] = []
+    name = handle(lambda job: done.append((job.subject, job.payload)))
+    job_enqueue(name=name, subject="b", payload={"names": ["one"]})
+    with CaptureQueriesContext(connection) as queries:
+        job_enqueue(name=name, subject="alone")
+    with django_assert_max_num_queries(len(queries) + 1):  # "b" is asked for more
+        jobs = jobs_enqueue(name=name, payloads={subject: {"names": [subject]} for subject in "abc"})
+    for job in jobs:
+        running.run(str(job.pk))
+    assert sorted(done) == [("a", {"names": ["a"]}), ("b", {"names": ["one", "b"]}), ("c", {"names": ["c"]})]
+    assert jobs_enqueue(name=name, payloads={}) == []
 
 
 @pytest.mark.django_db
