@@ -26,7 +26,7 @@ from .promotion import model_before
 from .run_pages import curves_svg, table, trainings_table
 from .runs import run_request
 from .strips import strips_html
-from .version_pages import datasheet_links, leaks_html
+from .version_pages import datasheet_links, leaks_html, manifest_links
 
 __all__ = ["exports_admin"]  # so that the admin of exports is registered, too
 
@@ -94,9 +94,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="manifest")
     def download(self, version: DatasetVersion) -> str:
-        routes = {"manifest.jsonl": "dataset-manifest", "manifest.parquet": "dataset-manifest-parquet"}
-        links = ((reverse(route, args=[version.pk]), name) for name, route in routes.items())
-        return format_html_join(", ", '<a href="{}">{}</a>', links)
+        return manifest_links(version)
 
     @admin.display(description="exports")
     def exports(self, version: DatasetVersion) -> str:

@@ -26,6 +26,11 @@ urlpatterns = [
         name="api-dataset-datasheet",
     ),
     path(
+        "datasets/<int:number>/manifest.<str:suffix>",
+        exports.ManifestView.as_view(),
+        name="api-dataset-manifest",
+    ),
+    path(
         "datasets/<int:number>/since/<int:older>/",
         exports.DatasetDifferenceView.as_view(),
         name="api-dataset-difference",

@@ -39,8 +39,8 @@ class RunSerializer(serializers.ModelSerializer[TrainingRun]):
         model = TrainingRun
         fields = (
             "id", "task", "architecture", "version", "photos", "epochs", "epochs_done", "max_seconds", "seed",
-            "promotes", "state", "metrics", "error", "model", "created_by", "created_at", "started_at",
-            "finished_at",
+            "promotes", "warm_start", "random_split", "state", "metrics", "error", "model", "created_by",
+            "created_at", "started_at", "finished_at",
         )  # fmt: skip
 
     def get_epochs_done(self, run: TrainingRun) -> int:
@@ -60,6 +60,12 @@ class RunAskedSerializer(serializers.Serializer[Any]):
     max_seconds = serializers.IntegerField(default=3600, min_value=1, max_value=30 * 24 * 3600)
     seed = serializers.IntegerField(default=1, min_value=0, max_value=2**31 - 1)
     promotes = serializers.BooleanField(default=False, help_text="Let it serve if it is better beyond noise.")
+    warm_start = serializers.BooleanField(
+        default=False, help_text="Begin with the serving model, too, and keep what is better on validation."
+    )
+    random_split = serializers.BooleanField(
+        default=False, help_text="Measure, too, what it would seem to reach if people were not kept apart."
+    )
 
 
 class ModelSerializer(serializers.ModelSerializer[ModelVersion]):

@@ -26,14 +26,9 @@ urlpatterns = [
     path("admin/training/runs/<uuid:run_id>/retry/", admin.site.admin_view(views.retry), name="run-retry"),
     path("admin/training/freeze/", admin.site.admin_view(views.freeze), name="dataset-freeze"),
     path(
-        "admin/training/datasets/<int:number>/manifest.jsonl",
+        "admin/training/datasets/<int:number>/manifest.<str:suffix>",
         admin.site.admin_view(views.manifest),
         name="dataset-manifest",
-    ),
-    path(
-        "admin/training/datasets/<int:number>/manifest.parquet",
-        admin.site.admin_view(views.manifest_parquet),
-        name="dataset-manifest-parquet",
     ),
     path(
         "admin/training/datasets/<int:number>/datasheet.<str:kind>",

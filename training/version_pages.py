@@ -1,12 +1,14 @@
 """What the page of a version shows in admin."""
 
 import uuid
+from collections.abc import Iterable
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from .datasheets.sheet import KINDS
+from .manifest_download import MEDIA_TYPES
 from .models import DatasetVersion
 from .run_pages import table
 
@@ -37,7 +39,15 @@ def leaks_html(version: DatasetVersion) -> SafeString | str:
 def datasheet_links(version: DatasetVersion) -> SafeString | str:
     if not version.facts:
         return "none was written"
-    links = ((reverse("dataset-datasheet", args=[version.pk, kind]), f"datasheet.{kind}") for kind in KINDS)
+    return _links("datasheet", version, KINDS)
+
+
+def manifest_links(version: DatasetVersion) -> SafeString:
+    return _links("manifest", version, MEDIA_TYPES)
+
+
+def _links(name: str, version: DatasetVersion, suffixes: Iterable[str]) -> SafeString:
+    links = ((reverse(f"dataset-{name}", args=[version.pk, one]), f"{name}.{one}") for one in suffixes)
     return format_html_join(", ", '<a href="{}">{}</a>', links)
 
 

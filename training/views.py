@@ -19,7 +19,7 @@ from operations.problems import Problem
 from .datasets import freeze_request
 from .datasheets.sheet import KINDS, datasheet
 from .judging import REPORT
-from .manifests import parquet_of
+from .manifest_download import manifest_response
 from .models import DatasetVersion, ModelVersion, TrainingRun
 from .promotion import model_pin, model_promote, model_roll_back
 from .runs import run_retry
@@ -108,24 +108,12 @@ def retry(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 @require_GET
 @permission_required("training.view_datasetversion", raise_exception=True)
-def manifest(request: HttpRequest, number: int) -> FileResponse:
-    version = _version_looked_at(request, number)
-    name = f"smielfy-dataset-{version}.jsonl"
-    return private_response(version.manifest, content_type="application/jsonl", download_as=name)
-
-
-@require_GET
-@permission_required("training.view_datasetversion", raise_exception=True)
-def manifest_parquet(request: HttpRequest, number: int) -> FileResponse:
-    version = _version_looked_at(request, number)
-    stored, name = parquet_of(version.manifest), f"smielfy-dataset-{version}.parquet"
-    return private_response(stored, content_type="application/vnd.apache.parquet", download_as=name)
-
-
-def _version_looked_at(request: HttpRequest, number: int) -> DatasetVersion:
+def manifest(request: HttpRequest, number: int, suffix: str) -> FileResponse:
     version = get_object_or_404(DatasetVersion.objects.frozen(), pk=number)
-    audit_record(actor=actor_of(request), action="manifest_downloaded", subject=f"dataset:{version}")
-    return version
+    try:
+        return manifest_response(version, suffix, actor=actor_of(request))
+    except Problem as problem:
+        raise Http404(problem.detail) from problem
 
 
 @require_GET

@@ -134,6 +134,7 @@ def test_datasheet_says_it_all_and_shows_no_face(version: DatasetVersion) -> Non
         "CC0",
         "public domain",
         "55 photos of 49 people",
+        "All of it was imported",
         "not proven to be a person",
         "5" * 64,
     ):
@@ -169,6 +170,15 @@ def test_each_version_and_each_revision_has_one(people: list[Photo], staff: Any)
         assert "16 photos of 8 people" in browser.get(f"{address}.html").content.decode()
         assert browser.get(f"{address}.md").content.decode().startswith("# Data set 1\n")
         assert browser.get(f"{address}.pdf").status_code == 404
+    for suffix in ("jsonl", "parquet"):
+        ours, theirs = (
+            b"".join(browser.get(f"{place}/datasets/1/manifest.{suffix}").streaming_content)
+            for place in ("/admin/training", "/api/v1")
+        )
+        assert ours == theirs
+        assert len(ours) > 1000
+    for place in ("/admin/training", "/api/v1"):
+        assert browser.get(f"{place}/datasets/1/manifest.txt").status_code == 404
     photo_withdraw(photo=people[0], actor="participant")
     for job in Job.objects.filter(kind="training.revise_dataset"):
         running.run(str(job.pk))

@@ -80,7 +80,10 @@ def test_run_by_api_is_of_the_newest_version_and_the_best_architecture(
     )
     assert post(program, "runs/", task="smiley", epochs=2).json()["id"] == asked["id"]
     assert TrainingRun.objects.get().created_by == "staff:mona"
-    assert get(program, "runs/")["results"][0]["id"] == asked["id"]
+    compared = post(program, "runs/", task="smiley", epochs=2, warm_start=True, random_split=True).json()
+    assert compared["id"] != asked["id"]
+    assert (compared["warm_start"], compared["random_split"]) == (True, True)
+    assert [run["id"] for run in get(program, "runs/")["results"]] == [compared["id"], asked["id"]]
     assert get(program, f"runs/{asked['id']}/")["epochs"] == 2
     for wrong, code in (
         ({"task": "juggling"}, "validation_failed"),

@@ -110,10 +110,14 @@ def _quality(measures: dict[str, list[dict[str, Any]]]) -> Iterator[Block]:
 
 def _collected(facts: dict[str, Any]) -> Iterator[Block]:
     yield Heading("How it was collected")
-    yield Paragraph(
-        f"By webcam and phone on a self-hosted site, {' to '.join(facts['months'])}. Volunteers read a consent text,"
-        " chose what they allow, imitated the smiley that they were shown, and kept the photos they liked."
-    )
+    months = " to ".join(facts["months"])
+    if facts["texts"]:
+        yield Paragraph(
+            f"By webcam and phone on a self-hosted site, {months}. Volunteers read a consent text, chose what they"
+            " allow, imitated the smiley that they were shown, and kept the photos they liked."
+        )
+    else:
+        yield Paragraph(f"All of it was imported, {months}: no volunteer took part.")
     if facts["sources"]:
         yield Table(["source", "photos", "people"], [_line(row) for row in facts["sources"]])
     if facts["scopes"]:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
@@ -24,6 +24,7 @@ from operations.staff_api import StaffView
 from ..datasets import dataset_numbered, freeze_request
 from ..datasheets.sheet import KINDS, datasheet
 from ..differences import versions_difference
+from ..manifest_download import MEDIA_TYPES, manifest_response
 from ..models import DatasetVersion
 from .models import Export
 from .services import TERMS, export_by_link, export_link, export_request, job_of, state_of
@@ -143,6 +144,15 @@ class DatasheetView(StaffView):
         for header, value in PRIVATE_HEADERS.items():
             answer.headers[header] = value
         return answer
+
+
+class ManifestView(StaffView):
+    permission = "training.view_datasetversion"
+
+    @extend_schema(responses={(200, kind): bytes for kind in MEDIA_TYPES.values()})
+    def get(self, request: Request, number: int, suffix: str) -> FileResponse:
+        """The manifest as `manifest.jsonl`, whose SHA-256 identifies the version, or `manifest.parquet`."""
+        return manifest_response(dataset_numbered(number), suffix, actor=actor_of(request._request))
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
