@@ -10,8 +10,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from collector.models import Photo, PhotoQuerySet
 from labeling.models import Analysis, NearDuplicate
+from labeling.models.faces import NearDuplicateQuerySet
 from operations.jobs.running import RunningJob
 
 from .datasets import datasets_hold, freezable
@@ -33,9 +36,9 @@ class Leak:
 
 def people_tied() -> set[tuple[str, str]]:
     """People of whom photos are nearly the same."""
-    photos = freezable()
-    pairs = NearDuplicate.objects.across_people().filter(photo__in=photos, other__in=photos)
-    people = pairs.values_list("photo__participant_id", "other__participant_id").distinct()
+    people = (
+        _pairs_among(freezable()).values_list("photo__participant_id", "other__participant_id").distinct()
+    )
     return {(str(one), str(other)) for one, other in people.iterator()}
 
 
@@ -67,7 +70,7 @@ def crowds_compare(*, photos: PhotoQuerySet, watch: Callable[[], None]) -> int:
 
 def leaks_among(photos: PhotoQuerySet) -> dict[uuid.UUID, Leak]:
     """Which of the photos are to be left out, for they are nearly the same as one that stays on another side."""
-    pairs = NearDuplicate.objects.across_people().filter(photo__in=photos, other__in=photos)
+    pairs = _pairs_among(photos)
     facts = ("photo_id", f"photo__{_SIDE}", "other_id", f"other__{_SIDE}", "bits", "difference")
     crossing = []
     for one, its, other, side, bits, difference in pairs.values_list(*facts).iterator():
@@ -83,6 +86,12 @@ def leaks_among(photos: PhotoQuerySet) -> dict[uuid.UUID, Leak]:
             if its == split and upper not in left:
                 left.setdefault(lower, Leak(upper, bits, difference))
     return left
+
+
+def _pairs_among(photos: PhotoQuerySet) -> NearDuplicateQuerySet:
+    # Asked of each pair: with two lists SQLite looks every photo up beside every other one.
+    both = (Exists(photos.filter(pk=OuterRef(end))) for end in ("photo_id", "other_id"))
+    return NearDuplicate.objects.across_people().filter(*both)
 
 
 def leaks_leave(draft: DatasetVersion, job: RunningJob, page: int) -> None:
