@@ -235,9 +235,11 @@ def _columns(parts: Iterable[NDArray[Any]], task: str, classes: Sequence[str] | 
     """What the records say beside their pictures, and the ``data_hash``."""
     texts: dict[str, list[str]] = {name: [] for name in ("id", "person", "split", "label")}
     points, digests = [], []
+    known: dict[str, str] = {}  # one object for each person, not one for each of their pictures
     for part in parts:
         for name, column in texts.items():
-            column.extend(part[name].tolist())
+            found = part[name].tolist()
+            column.extend(found if name == "id" else (known.setdefault(text, text) for text in found))
         digests.append(part["sha256"].tobytes())
         if task == KEYPOINTS:
             points.append(np.array(part["points"]))

@@ -16,6 +16,7 @@ from ml.landmarks import KEYPOINT_NAMES
 
 SMILEY, KEYPOINTS, UNMASK = TASKS = ("smiley", "keypoints", "unmask")
 
+_ROWS = 1000  # at once
 Texts = NDArray[np.str_]
 Pictures = NDArray[np.uint8]
 
@@ -138,14 +139,22 @@ class Columns:
 
     def digest(self) -> hashlib._Hash:
         """SHA-256 over everything but the pictures, to be fed ``pictures_digest`` of each record in order."""
-        rows = zip(
-            self.ids.tolist(), self.persons.tolist(), self.labels.tolist(), self.splits.tolist(), strict=True
-        )
         first = list(self.classes) if self.task == SMILEY else [self.task, list(self.classes)]
-        digest = hashlib.sha256(json.dumps([first, *rows], ensure_ascii=False).encode())
+        digest = hashlib.sha256(f"[{_json(first)}".encode())
+        columns = (self.ids, self.persons, self.labels, self.splits)
+        for start in range(
+            0, len(self.ids), _ROWS
+        ):  # as text a hundred thousand rows take more than all the rest
+            rows = zip(*(column[start : start + _ROWS].tolist() for column in columns), strict=True)
+            digest.update("".join(f", {_json(row)}" for row in rows).encode())
+        digest.update(b"]")
         if self.points is not None:
             digest.update(self.points.tobytes())
         return digest
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def check_columns(
