@@ -95,6 +95,7 @@ class Run:
                     best = judged.get_weights()
                 state = {**asdict(self.progress), "identity": self.identity}
                 self.checkpoints.save(self.progress.epoch, state, {**learner.state(), "best": best})
+                self._report_last()
                 self.on_epoch(self.progress)
         finally:
             keras.config.set_dtype_policy(before)
@@ -116,6 +117,7 @@ class Run:
                 learner.restore(arrays)
                 self.progress = Progress(**{**state, "best": tuple(state["best"])})
                 self._notice(f"Going on after epoch {self.progress.epoch}, where it was stopped.")
+                self._report_last()  # once more: it may have been stopped before that was said
                 return learner, best
             self._notice("The checkpoint is of another run; starting anew.")
             self.checkpoints.remove()
@@ -161,8 +163,12 @@ class Run:
         self.progress.epoch = epoch
         self.progress.history.append(row)
         self._slow_down(learner, row)
-        self.report({"event": "epoch", "epoch": epoch, "epochs": self.config.epochs, **row})
         return row
+
+    def _report_last(self) -> None:
+        """Say what the last epoch has brought. After its checkpoint: what was said is not learnt again."""
+        told = {"epoch": self.progress.epoch, "epochs": self.config.epochs, **self.progress.history[-1]}
+        self.report({"event": "epoch", **told})
 
     def _fit_within_memory(self, learner: Any, epoch: int) -> float:
         """Fit one epoch; where the memory does not hold a batch, once more with half of it."""

@@ -135,13 +135,30 @@ def test_the_same_seed_and_data_give_the_same_also_after_a_kill(tmp_path, drawn_
     said = []
     killed = read_artifact(train(TINY, drawn_faces, tmp_path / "killed", said.append))
     assert any("after epoch 2" in event.get("message", "") for event in said)
-    assert [event["epoch"] for event in said if event["event"] == "epoch"] == [3]
+    # The last one before once more: nobody may have heard of it.
+    assert [event["epoch"] for event in said if event["event"] == "epoch"] == [2, 3]
     assert figures(killed) == figures(whole)
     crops = drawn_faces.images[:4]
     again = SmileyClassifier(tmp_path / "killed").predict(crops)
     assert np.array_equal(again, SmileyClassifier(tmp_path / "whole").predict(crops))
     one, other = (evaluate(tmp_path / name, drawn_faces) for name in ("whole", "killed"))
     assert one == other
+
+
+def test_what_was_said_of_an_epoch_is_not_learnt_again(tmp_path, drawn_faces):
+    said = []
+
+    def kill(event):
+        if event["event"] == "epoch":
+            said.append(event)
+            if len(said) == 2:
+                raise Killed
+
+    with pytest.raises(Killed):
+        train(TINY, drawn_faces, tmp_path / "killed", kill)
+    train(TINY, drawn_faces, tmp_path / "killed", kill)
+    assert [event["epoch"] for event in said] == [1, 2, 2, 3]
+    assert said[1] == said[2], "not even in another time"
 
 
 def test_the_checkpoint_of_another_run_is_not_gone_on_with(tmp_path, drawn_faces):
