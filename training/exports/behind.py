@@ -9,6 +9,7 @@ from typing import IO
 
 _BLOCK = 1 << 20
 _WAITING = 8  # blocks
+_MANY = 128  # parts of a block: from there on hashing each of them costs more than copying them together
 
 
 class WrittenBehind:
@@ -87,8 +88,9 @@ class WrittenBehind:
 
     def _write_one(self, piece: list[bytes] | tuple[int, bytes]) -> None:
         if isinstance(piece, list):
-            self._file.writelines(piece)
-            for data in () if self._patched else piece:
+            whole = [b"".join(piece)] if len(piece) > _MANY else piece
+            self._file.writelines(whole)
+            for data in () if self._patched else whole:
                 self._digest.update(data)
             return
         at, data = piece
