@@ -142,9 +142,8 @@ class Columns:
         first = list(self.classes) if self.task == SMILEY else [self.task, list(self.classes)]
         digest = hashlib.sha256(f"[{_json(first)}".encode())
         columns = (self.ids, self.persons, self.labels, self.splits)
-        for start in range(
-            0, len(self.ids), _ROWS
-        ):  # as text a hundred thousand rows take more than all the rest
+        # In pieces: as text a hundred thousand rows take more memory than all the rest.
+        for start in range(0, len(self.ids), _ROWS):
             rows = zip(*(column[start : start + _ROWS].tolist() for column in columns), strict=True)
             digest.update("".join(f", {_json(row)}" for row in rows).encode())
         digest.update(b"]")
