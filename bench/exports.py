@@ -70,19 +70,19 @@ def _private() -> Path:
 def _tar(folders: tuple[str, ...]) -> float:
     """Bytes a second of `tar`, and, to be looked at, of the least that an export has to do."""
     with tempfile.TemporaryDirectory(dir=os.environ["DATA_DIR"]) as folder:
-        _out_of_memory()
+        _evict_from_memory()
         with measured(f"tar of {' and '.join(folders)}, synced", resource.RUSAGE_CHILDREN) as took:
             subprocess.run(["tar", "-cf", f"{folder}/x.tar", "-C", str(_private()), *folders], check=True)
             subprocess.run(["sync", f"{folder}/x.tar"], check=True)
         size = os.path.getsize(f"{folder}/x.tar")
         os.unlink(f"{folder}/x.tar")
         print(f"  {size / 1e6:,.0f} MB, {size / took[0] / 1e6:.0f} MB/s", flush=True)
-        _out_of_memory()
+        _evict_from_memory()
         _apart(_copied_and_hashed, folders, f"{folder}/x.tar")
     return float(size / took[0])
 
 
-def _out_of_memory() -> None:
+def _evict_from_memory() -> None:
     """Have everybody read the files from the disk, as where there are more of them than memory holds."""
     for folder, _, names in os.walk(_private()):
         for name in names:
@@ -172,7 +172,7 @@ def _export(name: str, tar: float | None) -> None:
     export, job = export_request(
         version=DatasetVersion.objects.get(pk=1), format=name, actor="bench", announced=False
     )
-    _out_of_memory()
+    _evict_from_memory()
     with measured(name) as took:
         running.run(str(job.pk))
     export = Export.objects.get(pk=export.pk)

@@ -13,8 +13,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from collector.models import Photo, PhotoQuerySet
-from labeling.models import Analysis, NearDuplicate
-from labeling.models.faces import NearDuplicateQuerySet
+from labeling.models import Analysis, NearDuplicate, NearDuplicateQuerySet
 from operations.jobs.running import RunningJob
 
 from .datasets import datasets_hold, freezable

@@ -99,7 +99,9 @@ def shards_make(plans: list[Plan], watch: Callable[[], None]) -> None:
     photo in one has changed, RuntimeError with the error of one that failed too often.
     """
     waiting = [plan.inputs for plan in plans if not _ready(plan.inputs)]
-    jobs_enqueue(name=JOB, payloads={inputs: {} for inputs in waiting})
+    for some in _by_hundreds(waiting):
+        watch()
+        jobs_enqueue(name=JOB, payloads={inputs: {} for inputs in some})
     while waiting:
         # From the end: the workers begin with the first.
         for inputs in reversed(waiting):

@@ -1,7 +1,17 @@
 """What detectors and people say of a photo."""
 
 from .duplicates import DroppedDuplicate
-from .faces import BANDS, CROP_SIZE, Analysis, Face, KeypointSet, MaskedFace, NearDuplicate, hash_bands
+from .faces import (
+    BANDS,
+    CROP_SIZE,
+    Analysis,
+    Face,
+    KeypointSet,
+    MaskedFace,
+    NearDuplicate,
+    NearDuplicateQuerySet,
+    hash_bands,
+)
 from .imported import ImportedFace
 from .keypoints import KeypointDoubt
 from .quality import PairCount, PatternCount, ReviewerCount, UncountedDay
@@ -23,6 +33,7 @@ __all__ = [
     "KeypointSet",
     "MaskedFace",
     "NearDuplicate",
+    "NearDuplicateQuerySet",
     "PairCount",
     "PatternCount",
     "QueueEntry",

@@ -21,7 +21,7 @@ from . import forgetting
 from .exports.conftest import accepted_photo
 from .planted import Planted, assert_forgotten, forgotten_at_each_step, work_all
 
-STRIDE = 11
+STRIDE = 5
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="looks into SQLite's own files"),
@@ -69,7 +69,9 @@ def test_withdrawn_before_during_and_after(
 
 
 @pytest.mark.parametrize("format", ["webdataset", "parquet", "coco", "masked", "kaggle"])
-def test_withdrawn_after_an_export(format: str, few: list[Participant], store: PrivateStore) -> None:
+def test_withdrawn_after_an_export(
+    format: str, few: list[Participant], store: PrivateStore, tmp_path: Path
+) -> None:
     marked = Planted(few[0], 300)
     version, _ = dataset_freeze(actor="system")
     _, job = export_request(version=version, format=format, actor="x", announced=False)
@@ -77,4 +79,4 @@ def test_withdrawn_after_an_export(format: str, few: list[Participant], store: P
     assert any("exports/" in place for place in marked.places(store))
     marked.withdraw()
     work_all()
-    assert_forgotten(marked, store)
+    assert_forgotten(marked, store, tmp_path / "data")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from collector.files import files_erase
 from operations.audit import audit_record
-from operations.jobs.services import job_enqueue
+from operations.jobs.services import job_enqueue, jobs_enqueue
 from operations.models import Job
 from operations.problems import Problem
 
@@ -150,11 +150,11 @@ def photos_leave_exports(*, versions: Collection[int], releases_only: bool = Fal
     exports = Export.objects.kept().filter(version__in=versions)
     if releases_only:
         exports = exports.filter(release=True)
-    for export in exports.select_for_update(of=("self",)).order_by("pk"):
+    locked = list(exports.select_for_update(of=("self",)).order_by("pk"))
+    for export in locked:
         _erase(export)
         Export.objects.filter(pk=export.pk).update(changed=True, ready_at=None)
-        if not is_expired(export):
-            job_enqueue(name=JOB, subject=str(export.pk))
+    jobs_enqueue(name=JOB, payloads={str(export.pk): {} for export in locked if not is_expired(export)})
 
 
 def exports_expire() -> None:
