@@ -36,7 +36,8 @@ def facts_of(items: "QuerySet[DatasetItem]") -> Told:
     everything = read.everything
     if not everything.told:
         return {"too_few": True}
-    splits, rows = columns_merged(read.smileys, Split.values)
+    smileys = {one.slug: read.smileys[one.slug] for one in smileys_in_order() if one.slug in read.smileys}
+    splits, rows = columns_merged(smileys, Split.values)
     merged = rows_merged(rows)
     imports = list(
         ImportBatch.objects.filter(pk__in=filter(None, read.by_batch)).order_by("source", "licence", "pk")
