@@ -24,7 +24,7 @@ from django.utils import timezone
 from collector.files import files_erase
 from collector.models import PhotoQuerySet
 from operations.jobs import running
-from operations.jobs.running import RunningJob
+from operations.jobs.running import JobRefused, RunningJob
 from operations.jobs.services import job_enqueue, jobs_enqueue
 from operations.models import Job
 from operations.private_files import file_written
@@ -173,7 +173,7 @@ def _begin(shard: PackShard, job: RunningJob) -> str:
 
 
 def _write(file: IO[bytes], shard: PackShard, items: list[PackItem]) -> int:
-    """Returns how many there are: pictures that are lost are left out."""
+    """Returns how many there are: pictures that are lost are left out. Raises JobRefused for one that is damaged."""
     import numpy as np
 
     from ml.data.shards import Rows, write_shard
@@ -186,6 +186,8 @@ def _write(file: IO[bytes], shard: PackShard, items: list[PackItem]) -> int:
         except FileNotFoundError:
             logger.warning("A picture of a photo is lost", extra={"id": item.id})
             continue
+        except ValueError as damage:
+            raise JobRefused(str(damage)) from damage  # it would be no better read once more
         there.append((item, pictures))
     if not there:
         return 0

@@ -183,7 +183,7 @@ def test_verdicts_given_while_offline_arrive_afterwards(enter: Visit, live_site:
     before = len(reviews(live_site, "rob"))
     page = enter("rob", f"{GRID}?smiley=tongue")
     full(page)
-    expect(page.locator("body[data-sending]")).to_have_count(0)
+    page.wait_for_function("() => performance.getEntriesByName('batch-ready').length === 2")
     page.context.set_offline(True)
     page.keyboard.press("Enter")
     full(page)  # it was there already
