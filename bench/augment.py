@@ -6,8 +6,8 @@ Ours: ``ml.data.augment``, image and keypoints together, one graph for a batch, 
 itself, where PYTHON is an interpreter that has it (it needs NumPy 1), and, as a lower bound for any code that goes
 picture by picture, bare functions on OpenCV, NumPy and Pillow without augmenters, checks or seeds. All draw the same
 things with the same shares: an affine and perspective view with the mirrored points swapped (which imgaug does not
-do), contrast and brightness, blur, noise, JPEG, cutout. Processor time of the whole process counts, so that a second
-core is no advantage; the fastest of the rounds counts, for other programs on the machine can only slow one down.
+do), contrast and brightness, blur, noise, JPEG, cutout. Processor time of one thread counts, and of the rounds the
+fastest, for other programs on the machine can only slow one down.
 """
 
 from __future__ import annotations
@@ -140,7 +140,10 @@ def main() -> None:
 
     from ml.data.augment import Augment, Views
 
+    # One thread each: what threads cost each other is no view's.
     cv2.setNumThreads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     moved = {"degrees": 20, "scale": 0.2, "shear": 0.08, "shift": 0.08, "tilt": 0.08, "flip": True,
              "contrast": 0.35, "brightness": 0.15}  # fmt: skip
     spoilt = {"cutout": 0.3, "blur": 0.2, "noise": 0.3, "jpeg": 0.2}

@@ -28,11 +28,7 @@ class Learner(keras.Model):  # type: ignore[misc]
     def __init__(self, net: Any, task: Task, config: TrainConfig, *, on_gpu: bool = False) -> None:
         super().__init__(name="learner")
         self.net, self.task, self.config = net, task, config
-        self.views = (
-            Augment(VIEWS[config.views], seed=config.seed, portable=on_gpu, name="views")
-            if config.augment
-            else None
-        )
+        self.views = Augment(VIEWS[config.views], seed=config.seed, name="views") if config.augment else None
         self.beside = next((layer for layer in net.layers if isinstance(layer, LabelOffset)), None)
         self.mixup = Mixup(config.mixup, seed=config.seed, name="mixup") if config.mixup else None
         average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}

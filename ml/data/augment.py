@@ -74,17 +74,15 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
     Args:
         views: how far.
         seed: of the drawing.
-        portable: for XLA and for other back ends than TensorFlow; slower on a CPU.
 
     Call with a dictionary: ``image`` float [N, S, S, C] in 0…255; if there are any, ``points`` [N, 15, 2] in pixels;
     for mask removal ``target`` like ``image`` and ``alpha`` [N, S, S, 1], which see the same view. Anything else
     passes through.
     """
 
-    def __init__(self, views: Views, *, seed: int = 0, portable: bool = False, **kwargs: Any) -> None:
+    def __init__(self, views: Views, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.views, self.seed = views, seed
-        self.warp = warps.warp_portable if portable else warps.warp
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, batch: dict[str, Any], training: bool = False) -> dict[str, Any]:
@@ -117,7 +115,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
             tilt_x=within(views.tilt), tilt_y=within(views.tilt),
         )  # fmt: skip
         names = [name for name in ("image", "target", "alpha") if name in batch]
-        stacked = self.warp(ops.concatenate([batch[name] for name in names], axis=-1), matrix)
+        stacked = warps.warp(ops.concatenate([batch[name] for name in names], axis=-1), matrix)
         start = 0
         for name in names:
             channels = batch[name].shape[-1]
@@ -164,7 +162,8 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         return image
 
     def _noisy(self, images: Any, sigma: Any) -> Any:
-        normal = keras.random.normal(ops.shape(images), seed=self.seed_generator)
+        # In brightness alone: cameras smooth colours, and so does JPEG.
+        normal = keras.random.normal((*ops.shape(images)[:-1], 1), seed=self.seed_generator)
         return effects.noise(images, sigma, normal)
 
     def compute_output_spec(self, batch: dict[str, Any], training: bool = False) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ml.data.fused import fused
+
 #: Taps of the blur on each side of a pixel.
 REACH = 3
 _EYES, _MOUTH, _NOSE = (0, 1), (11, 12, 13, 14), 10
@@ -58,12 +60,14 @@ def tones(images: Any, contrast: Any, lift: Any, *, about: Any = None) -> Any:
     return images * factor + (mean * (1.0 - factor) + _wide(lift))  # two passes over the pixels
 
 
+@fused
 def colour(images: Any, gains: Any, saturation: Any) -> Any:
     """Gains [N, 3] of red, green and blue, and saturation [N] (a factor about each pixel's brightness)."""
     grey = ops.sum(images * ops.convert_to_tensor([0.299, 0.587, 0.114], "float32"), axis=-1, keepdims=True)
     return (grey + (images - grey) * _wide(saturation)) * ops.reshape(gains, (-1, 1, 1, 3))
 
 
+@fused
 def blur(images: Any, sigma: Any) -> Any:
     """A Gaussian of deviation [N] in pixels, cut at 3 pixels, the border's pixels repeated outside."""
     steps = np.arange(-REACH, REACH + 1, dtype=np.float32)
@@ -84,10 +88,11 @@ def _part(images: Any, axis: int, start: int, size: int) -> Any:
 
 
 def noise(images: Any, sigma: Any, normal: Any) -> Any:
-    """Grain of deviation [N] in levels, from standard normal numbers like the pictures."""
+    """Grain of deviation [N] in levels, from standard normal numbers [N, S, S, C or 1]."""
     return images + normal * _wide(sigma)
 
 
+@fused
 def jpeg(images: Any, quality: Any) -> Any:
     """What JPEG of a quality [N] (1 to 100; over 100: untouched) loses: blocks of 8×8, rounded in the frequency domain.
 
@@ -109,6 +114,7 @@ def jpeg(images: Any, quality: Any) -> Any:
     return ops.where(ops.reshape(quality, (-1, 1, 1, 1)) > 100, images, lossy)
 
 
+@fused
 def cutout(images: Any, boxes: Any, fill: Any) -> Any:
     """Rectangles [N, 4] (left, top, right, bottom in pixels, right and bottom outside) in one level [N]."""
     side = images.shape[1]
