@@ -25,18 +25,28 @@ def alpha_encode(alpha: Crop) -> bytes:
 
 def crop_read(name: str, size: int) -> Crop:
     """A stored crop as RGB uint8 [size, size, 3], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
-    return _read(name, size, cv2.IMREAD_COLOR_RGB)
-
-
-def alpha_read(name: str, size: int) -> Crop:
-    """A stored alpha as grey uint8 [size, size], shrunk by area. Raises FileNotFoundError when it was withdrawn."""
-    return _read(name, size, cv2.IMREAD_GRAYSCALE)
-
-
-def _read(name: str, size: int, mode: int) -> Crop:
     with default_storage.open(name, "rb") as file:
-        data = np.frombuffer(file.read(), np.uint8)
-    picture = cv2.imdecode(data, mode)
+        return crop_decode(bytes(file.read()), size, of=name)
+
+
+def crop_decode(data: bytes, size: int, *, of: str) -> Crop:
+    """The bytes of the stored crop of that name as RGB uint8 [size, size, 3], shrunk by area.
+
+    Raises ValueError when they are no picture.
+    """
+    return _decoded(data, size, cv2.IMREAD_COLOR_RGB, of)
+
+
+def alpha_decode(data: bytes, size: int, *, of: str) -> Crop:
+    """The bytes of the stored alpha of that name as grey uint8 [size, size], shrunk by area.
+
+    Raises ValueError when they are no picture.
+    """
+    return _decoded(data, size, cv2.IMREAD_GRAYSCALE, of)
+
+
+def _decoded(data: bytes, size: int, mode: int, name: str) -> Crop:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if picture is None:
         raise ValueError(f"The stored picture {name} is damaged.")
     return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -9,6 +9,7 @@ from typing import IO, cast
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404
 
+from .stores.ahead import ReadAhead
 from .stores.base import PrivateStore
 
 PRIVATE_HEADERS = {
@@ -38,6 +39,11 @@ def files_before(folder: str, moment: datetime) -> Iterator[str]:
 def files_beginning(start: str) -> list[str]:
     """Names of the files that begin so: also of what somebody began to write and left."""
     return store().names_beginning(start)
+
+
+def files_ahead() -> ReadAhead:
+    """For reading many small files one after the other; a context."""
+    return ReadAhead(store())
 
 
 def on_disk(name: str) -> AbstractContextManager[Path]:

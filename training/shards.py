@@ -27,7 +27,8 @@ from operations.jobs import running
 from operations.jobs.running import JobRefused, RunningJob
 from operations.jobs.services import job_enqueue, jobs_enqueue
 from operations.models import Job
-from operations.private_files import file_written
+from operations.private_files import file_written, files_ahead
+from operations.stores.ahead import ReadAhead
 
 from .datasets import datasets_hold, items_of
 from .models import DatasetVersion, PackShard, Task
@@ -140,8 +141,8 @@ def shard_build(*, job: RunningJob) -> None:
             job.said = "what it was to hold has changed"
             return
         try:
-            with file_written(name) as file:
-                count = _write(file, shard, items)
+            with file_written(name) as file, files_ahead() as ahead:
+                count = _write(file, shard, items, ahead)
                 sha256 = _sha256(file)
         except FileNotFoundError:
             # Deleted by whoever withdrew a photo in it; anything else that is missing is an error.
@@ -172,17 +173,21 @@ def _begin(shard: PackShard, job: RunningJob) -> str:
     return name
 
 
-def _write(file: IO[bytes], shard: PackShard, items: list[PackItem]) -> int:
+def _write(file: IO[bytes], shard: PackShard, items: list[PackItem], files: ReadAhead) -> int:
     """Returns how many there are: pictures that are lost are left out. Raises JobRefused for one that is damaged."""
     import numpy as np
 
     from ml.data.shards import Rows, write_shard
 
-    readers = _readers()
+    decoders = _decoders()
+    files.expect(name for item in items for name in item.files)
     there: list[tuple[PackItem, tuple[Crop, ...]]] = []
     for item in items:
         try:
-            pictures = tuple(read(name, shard.size) for read, name in zip(readers, item.files, strict=False))
+            pictures = tuple(
+                decode(files.take(name), shard.size, of=name)
+                for decode, name in zip(decoders, item.files, strict=False)
+            )
         except FileNotFoundError:
             logger.warning("A picture of a photo is lost", extra={"id": item.id})
             continue
@@ -198,10 +203,10 @@ def _write(file: IO[bytes], shard: PackShard, items: list[PackItem]) -> int:
     return len(there)
 
 
-def _readers() -> "tuple[Callable[[str, int], Crop], ...]":
-    from labeling.crops import alpha_read, crop_read
+def _decoders() -> "tuple[Callable[..., Crop], ...]":
+    from labeling.crops import alpha_decode, crop_decode
 
-    return (crop_read, crop_read, alpha_read)
+    return (crop_decode, crop_decode, alpha_decode)
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -22,6 +22,9 @@ class PrivateStore(Storage):
     himself whether he may. Nothing has a public address. Whatever is wrong with the store itself is a StoreError.
     """
 
+    at_once = 1
+    """How many small files are best read at the same time."""
+
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         # Names are UUIDs made by us: writing one again means the same content again.
         return name

@@ -12,7 +12,8 @@ from collector.models import Photo, Scope
 from operations.audit import audit_record
 from operations.jobs.running import JobRefused, RunningJob
 from operations.models import Job
-from operations.private_files import file_written
+from operations.private_files import file_written, files_ahead
+from operations.stores.ahead import ReadAhead
 
 from ..datasets import VersionChanged, dataset_revise, datasets_hold, items_of
 from ..models import DatasetItem, Split
@@ -33,8 +34,8 @@ def export_execute(*, job: RunningJob, page: int = PAGE) -> None:
         name = _begin(export, job)
         try:
             with file_written(name) as file:
-                with WrittenBehind(file) as behind:
-                    photos = _write(export, behind, job, page)
+                with files_ahead() as ahead, WrittenBehind(file) as behind:
+                    photos = _write(export, ahead, behind, job, page)
                 if not photos:
                     raise JobRefused(_nothing(export))
                 job.progress(0, 0, "computing the checksum")
@@ -84,15 +85,16 @@ def _begin(export: Export, job: RunningJob) -> str:
     return name
 
 
-def _write(export: Export, file: WrittenBehind, job: RunningJob, page: int) -> int:
+def _write(export: Export, files: ReadAhead, file: WrittenBehind, job: RunningJob, page: int) -> int:
     archive = Archive(file, root=f"smielfy-{export}")
-    writer = writer_of(export.format, archive)
+    writer = writer_of(export.format, archive, files)
     table = Table(archive, "samples.csv", COLUMNS)
     companions = Companions(export, archive)
     done, total = 0, items_for(export).count()
     for found in _pages(export, page):
         if Export.objects.filter(pk=export.pk, changed=True).exists():
             raise VersionChanged
+        files.expect(name for sample in found for name in writer.wants(sample))
         for sample in found:
             values = record(sample)
             writer.add(sample, values)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef, QuerySet
 
 from collector.models import Photo, Scope
@@ -74,15 +73,6 @@ class Sample:
     scopes: list[str]
     source: str
     face: FaceFacts | None
-
-    def picture(self) -> bytes:
-        """The JPEG as it is kept. Raises FileNotFoundError when it was withdrawn."""
-        return stored(self.file)
-
-
-def stored(name: str) -> bytes:
-    with default_storage.open(name, "rb") as file:
-        return bytes(file.read())
 
 
 def samples(

@@ -11,6 +11,7 @@ import uuid
 from typing import Any
 
 from ml.landmarks import KEYPOINT_NAMES
+from operations.stores.ahead import ReadAhead
 
 from ..archive import Archive
 from ..columns import Record
@@ -32,14 +33,17 @@ def image_number(photo: str) -> int:
 
 
 class Coco:
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    def __init__(self, archive: Archive, files: ReadAhead) -> None:
+        self._archive, self._files = archive, files
         self._images = {split: _List(archive) for split in SPLITS}
         self._annotations = {split: _List(archive) for split in SPLITS}
 
+    def wants(self, sample: Sample) -> list[str]:
+        return [sample.file]
+
     def add(self, sample: Sample, values: Record) -> None:
         name = f"{sample.split}/{sample.id}.jpg"
-        self._archive.add(f"images/{name}", sample.picture())
+        self._archive.add(f"images/{name}", self._files.take(sample.file))
         number = image_number(sample.id)
         kept = ("participant", "smiley", "scopes", "source")
         facts = {

@@ -5,9 +5,10 @@ has no room for an id."""
 import cv2
 import numpy as np
 
-from labeling.crops import crop_read
+from labeling.crops import crop_decode
 from labeling.models import CROP_SIZE
 from ml.geometry import Similarity
+from operations.stores.ahead import ReadAhead
 
 from ..archive import Archive
 from ..columns import POINTS, Record, Table
@@ -18,14 +19,20 @@ SIDE = 96
 
 
 class Kaggle:
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, files: ReadAhead) -> None:
+        self._files = files
         self._tables = {split: Table(archive, f"{split}.csv", (*POINTS, "Image")) for split in SPLITS}
         self._ids = {split: Table(archive, f"{split}.ids.csv", ("id", "smiley")) for split in SPLITS}
+
+    def wants(self, sample: Sample) -> list[str]:
+        return [] if sample.face is None else [sample.face.crop]
 
     def add(self, sample: Sample, values: Record) -> None:
         if sample.face is None:
             return
-        grey = cv2.cvtColor(crop_read(sample.face.crop, SIDE), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(
+            crop_decode(self._files.take(sample.face.crop), SIDE, of=sample.face.crop), cv2.COLOR_RGB2GRAY
+        )
         pixels = " ".join(map(str, grey.ravel().tolist()))
         self._tables[sample.split].row((*points_in_crop(sample.face), pixels))
         self._ids[sample.split].row((sample.id, sample.smiley))

@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from operations.stores.ahead import ReadAhead
+
 from ..archive import Archive, GrowingMember
 from ..columns import COLUMNS, NUMBERS, WHOLE, Record
 from ..samples import Sample
@@ -37,14 +39,17 @@ def _dtype(kind: pa.DataType) -> str:
 class Parquet:
     """Splits come one after the other."""
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    def __init__(self, archive: Archive, files: ReadAhead) -> None:
+        self._archive, self._files = archive, files
         self._left = list(SPLITS)
         self._file: _File | None = None
 
+    def wants(self, sample: Sample) -> list[str]:
+        return [sample.file]
+
     def add(self, sample: Sample, values: Record) -> None:
         file = self._of(sample.split)
-        file.add({"image": {"bytes": sample.picture(), "path": f"{sample.id}.jpg"}, **values})
+        file.add({"image": {"bytes": self._files.take(sample.file), "path": f"{sample.id}.jpg"}, **values})
 
     def close(self) -> None:
         for split in SPLITS:
