@@ -22,7 +22,7 @@ up: setup ## Start the site: HOST (all), PORT (8443), DATA_DIR (./data)
 	@exec $(python) -m operations.launch up
 
 # Tests wait as often as they compute. Each process keeps their order, in which those that empty the tables come last.
-test: workers := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+test: workers := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 test: setup-dev ## Run the test suite: ARGS='…' goes to pytest
 	@exec $(python) -m pytest $(workers) $(ARGS) </dev/null
 

@@ -44,6 +44,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(missing)
 
 
+# Their fixtures start sites and train networks, each once for all tests of a module.
+_TOGETHER = ("tests/browser/", "tests/ml/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of a module in these folders go to one process; any other goes wherever there is room."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if nodeid.startswith(_TOGETHER) else nodeid
+
+    return ByModule(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def static_files() -> None:
     """Pages name static files by their hash, so these have to be collected; nothing is done when nothing changed."""

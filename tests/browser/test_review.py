@@ -15,8 +15,7 @@ from .conftest import LAPTOP
 from .review_site import SEED
 from .test_pages import WIDER_THAN_THE_WINDOW, _violations
 
-# What one test leaves waiting the next one reviews: they share a site, and with it a process.
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("review")]
+pytestmark = pytest.mark.stack
 
 Visit = Callable[..., Page]
 GRID, SINGLE = "/admin/review/grid/", "/admin/review/single/"
