@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import LiveSite
 
@@ -191,6 +191,24 @@ def test_verdicts_given_while_offline_arrive_afterwards(enter: Visit, live_site:
     expect(page.locator("[data-unsent]")).to_be_hidden()
     recorded(page)
     assert len(reviews(live_site, "rob")) == before + 24
+
+
+def test_pictures_are_asked_for_again_when_the_line_breaks(enter: Visit) -> None:
+    page = enter("rob", "/admin/review/")
+    broken: set[str] = set()
+
+    def break_once(route: Route) -> None:
+        address = route.request.url
+        if address in broken:
+            route.continue_()
+        else:
+            broken.add(address)
+            route.abort("internetdisconnected")
+
+    page.route("**/faces/*/crop/", break_once)
+    page.goto(f"{GRID}?smiley=tongue")
+    full(page)
+    assert len(broken) >= 24
 
 
 # --- singly

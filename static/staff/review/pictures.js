@@ -1,4 +1,7 @@
-// Pictures fetched once, ahead of time, and kept as long as they are needed: the site lets nobody cache them.
+// Pictures fetched once, ahead of time, and kept as long as they are needed: the site lets nobody cache them. One that
+// does not come because the site does not answer is asked for again: only what is gone is let go.
+
+export const PATIENCE = [500, 2000, 5000]; // ms between tries, when the site does not answer
 
 export class Pictures {
   #urls = new Map(); // address → promise of an object URL
@@ -21,7 +24,15 @@ export class Pictures {
 }
 
 async function fetchPicture(address) {
-  const response = await fetch(address, { cache: "no-store" });
-  if (!response.ok) throw new Error(`${response.status} ${address}`);
-  return URL.createObjectURL(await response.blob());
+  for (const wait of [...PATIENCE, null]) {
+    try {
+      const response = await fetch(address, { cache: "no-store" });
+      if (response.ok) return URL.createObjectURL(await response.blob());
+      if (response.status < 500) break;
+    } catch {
+      // no answer, or half of one
+    }
+    if (wait !== null) await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+  throw new Error(`${address} cannot be had`);
 }

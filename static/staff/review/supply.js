@@ -8,10 +8,8 @@
 // A card is what the API hands out of a photo, with `pictures.crop` and `pictures.image`: object URLs. A photo whose
 // pictures cannot be had, because it was withdrawn or hidden meanwhile, is let go.
 
-import { Pictures } from "./pictures.js";
+import { PATIENCE, Pictures } from "./pictures.js";
 import { post, settings } from "./session.js";
-
-const PATIENCE = [500, 2000, 5000]; // ms between tries, when the site does not answer
 
 export class Supply {
   #pictures = new Pictures();
