@@ -6,7 +6,7 @@ Ours: ``ml.data.augment``, image and keypoints together, one graph for a batch, 
 itself, where PYTHON is an interpreter that has it (it needs NumPy 1), and, as a lower bound for any code that goes
 picture by picture, bare functions on OpenCV, NumPy and Pillow without augmenters, checks or seeds. All draw the same
 things with the same shares: an affine and perspective view with the mirrored points swapped (which imgaug does not
-do), contrast and brightness, blur, noise, JPEG, cutout. Processor time of one thread counts, and of the rounds the
+do), contrast and brightness, blur, noise, JPEG, cutout. Processor time counts, one thread each, and of the rounds the
 fastest, for other programs on the machine can only slow one down.
 """
 
@@ -81,7 +81,9 @@ def noise(
     image: np.ndarray, points: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     if random.random() < 0.3:
-        grain = random.normal(0, random.uniform(0, 10), image.shape)
+        grain = random.normal(0, random.uniform(0, 10), image.shape[:2])
+        if image.ndim == 3:
+            grain = grain[..., None]  # the same for each channel, as the others draw it
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     return image, points
 

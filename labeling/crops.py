@@ -46,7 +46,7 @@ def alpha_decode(data: bytes, size: int, *, of: str) -> Crop:
 
 
 def _decoded(data: bytes, size: int, mode: int, name: str) -> Crop:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
     if picture is None:
         raise ValueError(f"The stored picture {name} is damaged.")
     return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -120,7 +120,7 @@ def outcome_names(smileys: list[Smiley]) -> list[str]:
 
 
 def smileys_in_order() -> list[Smiley]:
-    return list(Smiley.objects.order_by("order"))
+    return list(Smiley.objects.order_by("order", "slug"))
 
 
 def reviewer_agreements() -> list[ReviewerAgreement]:

@@ -51,6 +51,8 @@ _TOGETHER = ("tests/browser/", "tests/ml/")
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests of a module in these folders go to one process; any other goes wherever there is room."""
+    if config.getoption("dist") != "loadscope":
+        return None
     from xdist.scheduler import LoadScopeScheduling
 
     class ByModule(LoadScopeScheduling):

@@ -97,7 +97,7 @@ def shards_make(plans: list[Plan], watch: Callable[[], None]) -> None:
     """Have the shards that are missing written, each by one job: by the workers of the queue, and here meanwhile.
 
     `watch` is called between two of them; what it raises ends it, and what is done stays. Raises ShardGone when a
-    photo in one has changed, RuntimeError with the error of one that failed too often.
+    photo in one has changed, RuntimeError with the error of one that was refused, or failed too often.
     """
     waiting = [plan.inputs for plan in plans if not _ready(plan.inputs)]
     for some in _by_hundreds(waiting):

@@ -27,7 +27,8 @@ class ReadAhead:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._threads is not None:
-            self._threads.shutdown(cancel_futures=True)
+            # Who is stopped does not wait for a store that hangs: what is being read is thrown away.
+            self._threads.shutdown(wait=error is None, cancel_futures=True)
 
     def expect(self, names: Iterable[str]) -> None:
         """These will be taken, in this order, after those that are expected already."""
@@ -42,6 +43,7 @@ class ReadAhead:
             self._begin()
             if begun == name:
                 return reading.result()
+            reading.cancel()
         return self._read(name)
 
     def _begin(self) -> None:

@@ -46,7 +46,7 @@ class ObjectStore(PrivateStore, S3Storage):
     """`url` is s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME, all but the bucket optional. The key is found
     where Amazon's own programs look for it, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY first of all."""
 
-    at_once = 16  # each answer is a journey away
+    at_once = 8  # each answer is a journey away; of photos of eight megabytes this is memory enough
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)

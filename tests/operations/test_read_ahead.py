@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core.files.base import ContentFile
 from operations.stores.ahead import ReadAhead
 from operations.stores.base import PrivateStore
 from operations.stores.local import LocalStore
+from tests.waiting import wait_until
 
 AT_ONCE = 4
 
@@ -74,8 +76,19 @@ def test_many_are_under_way_at_once_and_never_more_than_the_store_gives(tmp_path
     assert sorted(store.begun) == sorted(names)
 
 
-def test_what_is_not_taken_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_is_not_taken_is_not_asked_for(tmp_path: Path) -> None:
     store = Distant(tmp_path)
     with ReadAhead(store) as ahead:
         ahead.expect(f"a/{number}.jpg" for number in range(100))
+        wait_until(lambda: len(store.begun) == AT_ONCE, "as many are under way as the store gives")
     assert len(store.begun) == AT_ONCE
+
+
+def test_who_is_stopped_does_not_wait_for_a_store_that_hangs(tmp_path: Path) -> None:
+    store = Distant(tmp_path)
+    with suppress(KeyboardInterrupt), ReadAhead(store) as ahead:
+        ahead.expect(["a/1.jpg", "a/2.jpg", "a/3.jpg"])  # too few for any to come
+        wait_until(lambda: store.together.n_waiting == 3, "they are under way")
+        raise KeyboardInterrupt
+    assert store.together.n_waiting == 3
+    store.together.abort()

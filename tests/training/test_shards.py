@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,16 +237,29 @@ def test_file_that_no_row_knows_is_erased(
     assert files(private_folder) == there
 
 
-def test_shard_that_fails_again_and_again_ends_the_pack(
-    version: DatasetVersion, private_folder: Path, tmp_path: Path
+@pytest.mark.parametrize("damage", [b"no picture", b""])
+def test_shard_with_a_damaged_picture_ends_the_pack_at_once(
+    version: DatasetVersion, private_folder: Path, tmp_path: Path, damage: bytes
 ) -> None:
     for name in Face.objects.values_list("crop", flat=True):
-        (private_folder / name).write_bytes(b"no picture")
+        (private_folder / name).write_bytes(damage)
+    with pytest.raises(RuntimeError, match="is damaged"):
+        dataset_pack(version=version, size=48, out=tmp_path / "pack")
+    refused = Job.objects.filter(kind=shards.JOB, state=Job.State.QUARANTINED)
+    assert {job.attempts for job in refused} == {1}
+
+
+def test_shard_that_fails_again_and_again_ends_the_pack(
+    version: DatasetVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> int:
+        raise OSError("no space is left")
 
     def hurry() -> None:  # what failed is tried again after ten seconds and more
         Job.objects.filter(kind=shards.JOB).update(run_after=timezone.now())
 
-    with pytest.raises(RuntimeError, match="is damaged"):
+    monkeypatch.setattr(shards, "_write", fail)
+    with pytest.raises(RuntimeError, match="no space is left"):
         dataset_pack(version=version, size=48, out=tmp_path / "pack", watch=hurry)
 
 

@@ -1,5 +1,5 @@
 // Pictures fetched once, ahead of time, and kept as long as they are needed: the site lets nobody cache them. One that
-// does not come because the site does not answer is asked for again: only what is gone is let go.
+// does not come because the site does not answer is asked for again, for some seconds.
 
 export const PATIENCE = [500, 2000, 5000]; // ms between tries, when the site does not answer
 
@@ -10,7 +10,8 @@ export class Pictures {
     if (!address) return Promise.resolve("");
     if (!this.#urls.has(address)) {
       const made = fetchPicture(address);
-      made.catch(() => this.#urls.delete(address)); // so that another try may succeed
+      // Another try may succeed, and may have begun.
+      made.catch(() => this.#urls.get(address) === made && this.#urls.delete(address));
       this.#urls.set(address, made);
     }
     return this.#urls.get(address);

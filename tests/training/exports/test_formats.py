@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,46 @@ from collector.models import Photo
 from labeling.keypoints import keypoints_best
 from labeling.models import CROP_SIZE, Face, MaskedFace
 from ml.landmarks import KEYPOINT_NAMES
+from operations.private_files import store
+from operations.stores.ahead import ReadAhead
+from training.exports import building
+from training.exports.formats import webdataset
+from training.exports.models import Export
 from training.models import DatasetItem, SplitAssignment
 
 from .conftest import RELEASE, pixels
 
 Unpacked = Callable[..., Path]
 SPLITS = ("train", "validation", "test")
+
+
+class Noted(ReadAhead):
+    """Notes what is expected and what is taken."""
+
+    def __init__(self) -> None:
+        super().__init__(store())
+        self.expected: list[str] = []
+        self.taken: list[str] = []
+
+    def expect(self, names: Iterable[str]) -> None:
+        self.expected += names
+
+    def take(self, name: str) -> bytes:
+        self.taken.append(name)
+        return super().take(name)
+
+
+@pytest.mark.parametrize("format", Export.Format.values)
+def test_files_are_taken_in_the_order_in_which_they_are_expected(
+    exported: Callable[..., Export], monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    """Or an object store would be asked for them twice."""
+    noted = Noted()
+    monkeypatch.setattr(building, "files_ahead", lambda: noted)
+    monkeypatch.setattr(webdataset, "SHARD", 4)
+    exported(format)
+    assert noted.taken == noted.expected
+    assert bool(noted.taken) == (format != Export.Format.TABLE)
 
 
 def stored(name: str) -> bytes:
