@@ -1,6 +1,5 @@
 """A writer for each format. It gets one sample after the other, and closes what it has open at the end."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from operations.stores.ahead import ReadAhead
@@ -26,23 +25,39 @@ class Writer(Protocol):
 
 def writer_of(name: str, archive: Archive, files: ReadAhead) -> Writer:
     """The writer of a format. Loaded when it is needed: some bring large libraries along."""
-    makers: dict[str, Callable[[Archive, ReadAhead], Writer]] = {
-        Export.Format.IMAGE_FOLDER: _image_folder,
-        Export.Format.COCO: _coco,
-        Export.Format.KAGGLE: _kaggle,
-        Export.Format.WEBDATASET: _webdataset,
-        Export.Format.PARQUET: _parquet,
-        Export.Format.TABLE: _Nothing,
-        Export.Format.MASKED: _masked,
-    }
-    return makers[name](archive, files)
+    match name:
+        case Export.Format.IMAGE_FOLDER:
+            from .image_folder import ImageFolder
+
+            return ImageFolder(archive, files)
+        case Export.Format.COCO:
+            from .coco import Coco
+
+            return Coco(archive, files)
+        case Export.Format.KAGGLE:
+            from .kaggle import Kaggle
+
+            return Kaggle(archive, files)
+        case Export.Format.WEBDATASET:
+            from .webdataset import WebDataset
+
+            return WebDataset(archive, files)
+        case Export.Format.PARQUET:
+            from .parquet import Parquet
+
+            return Parquet(archive, files)
+        case Export.Format.MASKED:
+            from .masked import MaskedPairs
+
+            return MaskedPairs(archive, files)
+        case Export.Format.TABLE:
+            return _Nothing()
+        case _:
+            raise ValueError(f"There is no format {name}.")
 
 
 class _Nothing:
     """Of `samples.csv`, which every export has, nothing is left to write."""
-
-    def __init__(self, archive: Archive, files: ReadAhead) -> None:
-        pass
 
     def wants(self, sample: Sample) -> list[str]:
         return []
@@ -52,39 +67,3 @@ class _Nothing:
 
     def close(self) -> None:
         pass
-
-
-def _image_folder(archive: Archive, files: ReadAhead) -> Writer:
-    from .image_folder import ImageFolder
-
-    return ImageFolder(archive, files)
-
-
-def _coco(archive: Archive, files: ReadAhead) -> Writer:
-    from .coco import Coco
-
-    return Coco(archive, files)
-
-
-def _kaggle(archive: Archive, files: ReadAhead) -> Writer:
-    from .kaggle import Kaggle
-
-    return Kaggle(archive, files)
-
-
-def _webdataset(archive: Archive, files: ReadAhead) -> Writer:
-    from .webdataset import WebDataset
-
-    return WebDataset(archive, files)
-
-
-def _parquet(archive: Archive, files: ReadAhead) -> Writer:
-    from .parquet import Parquet
-
-    return Parquet(archive, files)
-
-
-def _masked(archive: Archive, files: ReadAhead) -> Writer:
-    from .masked import MaskedPairs
-
-    return MaskedPairs(archive, files)
