@@ -2,7 +2,6 @@ import os
 import socket
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import redis
 
 from operations.launch import broker
 from operations.launch.problems import LaunchError
+from tests.waiting import wait_until
 
 
 def start(data_dir: Path) -> "subprocess.Popen[bytes]":
@@ -18,15 +18,20 @@ def start(data_dir: Path) -> "subprocess.Popen[bytes]":
     configuration = data_dir / "run" / "redis.conf"
     configuration.write_text(broker.configuration(data_dir))
     server = subprocess.Popen([str(broker.find_server()), str(configuration)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            connect(data_dir).ping()
-        except redis.ConnectionError:
-            continue
-        return server
-    server.kill()
-    raise AssertionError("the broker did not answer")
+    try:
+        wait_until(lambda: answers(data_dir) or server.poll() is not None, "the broker's answer", 10)
+        assert server.poll() is None
+    except BaseException:
+        server.kill()
+        raise
+    return server
+
+
+def answers(data_dir: Path) -> bool:
+    try:
+        return bool(connect(data_dir).ping())
+    except redis.ConnectionError:
+        return False
 
 
 def connect(data_dir: Path) -> "redis.Redis[bytes]":

@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from operations.launch.certificate import Certificate
 from operations.launch.health import answers
 from operations.launch.options import ROOT, Options
 from operations.launch.problems import LaunchError
+from tests.waiting import wait_until
 
 CERTIFICATE = Certificate(Path("/tls/c.pem"), Path("/tls/k.pem"), self_signed=True)
 
@@ -108,11 +108,8 @@ def running_web(options: Options) -> Iterator["subprocess.Popen[bytes]"]:
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     ) as server:
         try:
-            deadline = time.monotonic() + 30
-            while not answers(options):
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_until(lambda: answers(options) or server.poll() is not None, "an answer")
+            assert server.poll() is None
             yield server
         finally:
             os.killpg(server.pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,15 +19,9 @@ import pytest
 from psycopg import sql
 
 from operations.launch.options import ROOT
+from tests.waiting import wait_until
 
 PROGRAMS = ("web", "media", "bulk", "train", "beat")
-
-
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
 
 
 class Stack:
@@ -49,7 +43,7 @@ class Stack:
                 start_new_session=True,  # the foreground of a terminal of its own
             )
         # A first start compresses the static files.
-        wait_until(lambda: "Ctrl-C" in self.said() or self.launcher.poll() is not None, 180, "greeting")
+        wait_until(lambda: "Ctrl-C" in self.said() or self.launcher.poll() is not None, "greeting", 180)
         assert self.launcher.poll() is None, self.said()
 
     def said(self) -> str:
@@ -129,7 +123,7 @@ def stack(short_dir: Path, free_port: int, clean_environment: dict[str, str]) ->
 @pytest.mark.timeout(420)
 def test_starts_survives_kills_and_stops_without_a_trace(stack: Stack) -> None:
     stack.start()
-    wait_until(stack.ready, 60, "ready")
+    wait_until(stack.ready, "ready", 60)
     assert {"media", "bulk", "train"} <= {
         name.split()[-1] for name in json.loads(stack.get("/readyz")[1])["checks"]
     }
@@ -155,8 +149,8 @@ def test_starts_survives_kills_and_stops_without_a_trace(stack: Stack) -> None:
     for program in (*PROGRAMS, *(["broker"] if ours else [])):
         killed = stack.pid_of(program)
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda p=program, k=killed: stack.pid_of(p) != k, 30, f"{program} again")
-    wait_until(stack.ready, 60, "ready again")
+        wait_until(lambda p=program, k=killed: stack.pid_of(p) != k, f"{program} again")
+    wait_until(stack.ready, "ready again", 60)
 
     started = time.monotonic()
     stack.press_ctrl_c()

@@ -12,6 +12,7 @@ import pytest
 
 from operations.launch import processes
 from operations.launch.options import ROOT, Options
+from tests.waiting import wait_until
 
 if sys.platform != "linux":
     pytest.skip("ending with the parent is Linux's", allow_module_level=True)
@@ -19,13 +20,6 @@ if sys.platform != "linux":
 # A program with a child, as a web server has workers: both write their process ids.
 _FAMILY = "sleep 1000 & echo $! >>$DATA_DIR/children; echo $$ >>$DATA_DIR/parents; wait"
 _STUBBORN = "trap '' TERM; echo $$ >>$DATA_DIR/parents; while :; do sleep 1; done"
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:
@@ -83,7 +77,7 @@ def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
 
     def start(script: str) -> Supervised:
         started.append(Supervised(tmp_path / "data", script))
-        wait_until(lambda: started[-1].pids("parents"))
+        wait_until(lambda: started[-1].pids("parents"), "a program")
         return started[-1]
 
     yield start
@@ -95,11 +89,11 @@ def test_killed_program_is_started_again_and_leaves_no_orphan(
     supervised: Callable[[str], Supervised],
 ) -> None:
     site = supervised(_FAMILY)
-    wait_until(lambda: site.pids("children"))
+    wait_until(lambda: site.pids("children"), "its child")
     child = site.pids("children")[0]
     os.kill(site.pids("parents")[0], signal.SIGKILL)
-    wait_until(lambda: len(site.pids("parents")) == 2)
-    wait_until(lambda: not alive(child))
+    wait_until(lambda: len(site.pids("parents")) == 2, "the program again")
+    wait_until(lambda: not alive(child), "the end of the old child")
     assert alive(site.pids("parents")[1])
 
 
@@ -108,7 +102,7 @@ def test_program_that_fails_at_once_is_tried_again_after_a_pause(
 ) -> None:
     site = supervised("echo $$ >>$DATA_DIR/parents; exit 3")
     started = time.monotonic()
-    wait_until(lambda: len(site.pids("parents")) == 2)
+    wait_until(lambda: len(site.pids("parents")) == 2, "the program again")
     assert time.monotonic() - started > 0.5
     os.kill(site.pid, signal.SIGTERM)
     assert "family ended right after its start, for the 1. time" in (site.launcher.stdout or sys.stdin).read()
@@ -119,25 +113,25 @@ def test_asked_to_stop_everything_ends(
     supervised: Callable[[str], Supervised], number: signal.Signals
 ) -> None:
     site = supervised(_FAMILY)
-    wait_until(lambda: site.pids("children"))
+    wait_until(lambda: site.pids("children"), "its child")
     os.kill(site.pid, number)
-    wait_until(site.all_gone, 10)
+    wait_until(site.all_gone, "the end of all processes", 10)
 
 
 def test_program_that_will_not_stop_is_killed(supervised: Callable[[str], Supervised]) -> None:
     site = supervised(_STUBBORN)
     os.kill(site.pid, signal.SIGTERM)
-    wait_until(site.all_gone, 10)
+    wait_until(site.all_gone, "the end of all processes", 10)
 
 
 def test_everything_ends_with_a_killed_launcher(supervised: Callable[[str], Supervised]) -> None:
     site = supervised(_FAMILY)
-    wait_until(lambda: site.pids("children"))
+    wait_until(lambda: site.pids("children"), "its child")
     os.kill(site.launcher.pid, signal.SIGKILL)
-    wait_until(site.all_gone, 10)
+    wait_until(site.all_gone, "the end of all processes", 10)
 
 
 def test_programs_end_with_a_killed_supervisor(supervised: Callable[[str], Supervised]) -> None:
     site = supervised("echo $$ >>$DATA_DIR/parents; exec sleep 1000")
     os.kill(site.pid, signal.SIGKILL)
-    wait_until(site.all_gone, 10)
+    wait_until(site.all_gone, "the end of all processes", 10)
