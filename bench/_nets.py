@@ -79,9 +79,14 @@ class Table:
             flush=True,
         )
 
-    def baselines(self, evaluation: Evaluation) -> None:
-        for name, values in evaluation.result["baselines"].items():
-            self.line(name, ("", "", "", ""), values, {})
+    def baselines(self, parts: Sequence[Evaluation]) -> None:
+        """What needs no training, over all test people of one row."""
+        for name in parts[0].baselines:
+            self.untrained(name, parts, [part.baselines[name] for part in parts])
+
+    def untrained(self, title: str, parts: Sequence[Evaluation], statistics: Sequence[Any]) -> None:
+        """A line from the statistics of each part."""
+        self.line(title, ("", "", "", ""), *_figures(parts, statistics))
 
     def row(
         self, title: str, config: TrainConfig, parts: Sequence[PackedData], *, vote: bool = False
@@ -100,18 +105,23 @@ class Table:
                 out = train(config, data, (self.chosen.keep or Path(folder)) / name)
                 evaluations.append(examine(out, data, vote=vote))
                 facts.append(read_artifact(out).training)
-        statistics = np.concatenate([e.statistics for e in evaluations])
-        persons = np.concatenate([e.data.persons[e.chosen] for e in evaluations])
-        figures = evaluations[0].figures
-        values = {k: float(v[0]) for k, v in figures(statistics.sum(axis=0, keepdims=True)).items()}
         columns = (
             f"{facts[0]['parameters']:,}",
             f"{np.mean([f['epochs'] for f in facts]):.0f}",
             f"{np.mean([f['seconds'] for f in facts]):.0f}",
             f"{np.mean([f['cpu_seconds'] for f in facts]):.0f}",
         )
-        self.line(title, columns, values, confidence_intervals(statistics, persons, figures))
+        self.line(title, columns, *_figures(evaluations, [e.statistics for e in evaluations]))
         return evaluations
+
+
+def _figures(parts: Sequence[Evaluation], statistics: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the statistics of all parts together: the figures, and their intervals over people."""
+    rows = np.concatenate(statistics)
+    persons = np.concatenate([part.data.persons[part.chosen] for part in parts])
+    figures = parts[0].figures
+    values = {k: float(v[0]) for k, v in figures(rows.sum(axis=0, keepdims=True)).items()}
+    return values, confidence_intervals(rows, persons, figures)
 
 
 def said_of_the_machine() -> str:

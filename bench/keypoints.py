@@ -42,7 +42,7 @@ def main() -> None:
         for name in PUBLISHED:
             evaluations += table.row(name, TrainConfig.of("keypoints", name), [data])
         if evaluations:
-            table.baselines(evaluations[0])
+            table.baselines(evaluations[:1])
         if chosen.random_split:
             table.row("ours, random split", ours, [divided_by_picture(data, seed=chosen.seed)])
     print(f"\n{said_of_the_machine()}")

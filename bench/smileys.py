@@ -24,7 +24,6 @@ from ml.data.keypoint_sources import keypoints_from_csv, keypoints_from_photos
 from ml.data.packed import KEYPOINTS, PackedData, divided_by_picture, pack
 from ml.data.sources import load_data
 from ml.data.splits import split_people
-from ml.evaluate import Evaluation
 from ml.pictures import resize_squares
 from ml.train import train
 
@@ -74,15 +73,6 @@ def pretrained(chosen: argparse.Namespace, out: Path) -> Path:
     return out
 
 
-def voted(rows: list[Evaluation]) -> dict[str, float]:
-    """What the vote of 45 windows reaches over all folds."""
-    weight = np.array([len(row.chosen) for row in rows])
-    return {
-        name: float(np.average([row.result["vote"][name] for row in rows], weights=weight))
-        for name in ("accuracy", "macro_f1")
-    }
-
-
 def main() -> None:
     parser = options(__doc__, 160)
     parser.add_argument("--data", default="ckplus48.npz", metavar="NAME", help="in the sample folder")
@@ -109,9 +99,9 @@ def main() -> None:
             rows = table.row(title, config, parts, vote=chosen.vote)
             evaluations += rows
             if chosen.vote and rows:
-                table.line(f"{title}, vote of 45 windows", ("", "", "", ""), voted(rows), {})
+                table.untrained(f"{title}, vote of 45 windows", rows, [row.voted for row in rows])
     if evaluations:
-        table.baselines(evaluations[0])
+        table.baselines(evaluations[: chosen.folds])
     if chosen.random_split:
         table.row("ours, random split", ours, [divided_by_picture(parts[0], seed=chosen.seed)])
     print(f"\n{said_of_the_machine()}")

@@ -38,7 +38,7 @@ def main() -> None:
         config = TrainConfig.of("unmask", title, size=chosen.size, **settings)
         evaluations += table.row(f"{title}{'' if chosen.full else ', fewer filters'}", config, [data])
     if evaluations:
-        table.baselines(evaluations[0])
+        table.baselines(evaluations[:1])
     print(f"\n{said_of_the_machine()}")
 
 

@@ -166,8 +166,11 @@ def load_keras(directory: str | os.PathLike[str]) -> Any:
     read_artifact(directory)
     import keras
 
+    # Layers of our own are registered by name.
     import ml.nets.blocks
-    import ml.nets.mirrored  # noqa: F401  (layers of our own, registered by name)
+    import ml.nets.mirrored
+    import ml.nets.smiley
+    import ml.nets.unmask  # noqa: F401
 
     return keras.saving.load_model(Path(directory) / KERAS_MODEL, compile=False)
 

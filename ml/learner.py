@@ -26,20 +26,13 @@ class Learner(keras.Model):  # type: ignore[misc]
     """
 
     def __init__(self, net: Any, task: Task, config: TrainConfig, *, on_gpu: bool = False) -> None:
-        super().__init__(name="learner")
+        # A batch holds pixels' places, too: half precision begins in the network.
+        super().__init__(name="learner", autocast=False)
         self.net, self.task, self.config = net, task, config
         self.views = Augment(VIEWS[config.views], seed=config.seed, name="views") if config.augment else None
         self.beside = next((layer for layer in net.layers if isinstance(layer, LabelOffset)), None)
         self.mixup = Mixup(config.mixup, seed=config.seed, name="mixup") if config.mixup else None
-        average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
-        self.compile(
-            optimizer=keras.optimizers.AdamW(
-                config.learning_rate, weight_decay=config.weight_decay or None, **average
-            )
-            if config.weight_decay
-            else keras.optimizers.Adam(config.learning_rate, **average),
-            jit_compile=on_gpu,
-        )
+        self.compile(optimizer=_optimizer(config), jit_compile=on_gpu)
         # Built at once, so that a checkpoint has somewhere to be put.
         self.optimizer.build(self.net.trainable_variables)
         self.built = True
@@ -103,6 +96,18 @@ class Learner(keras.Model):  # type: ignore[misc]
             by_path.get(variable.path, value)
             for variable, value in zip(self.net.weights, weights, strict=True)
         ]
+
+
+def _optimizer(config: TrainConfig) -> Any:
+    average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
+    if config.weight_decay:
+        made = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, **average)
+    else:
+        made = keras.optimizers.Adam(config.learning_rate, **average)
+    # At the end of each fit, which is an epoch here, Keras would put the average in the place of the weights, and the
+    # next epoch would learn on from there: most of what a short one has learned would be lost.
+    made.finalize_variable_values = lambda variables: None
+    return made
 
 
 @keras.saving.register_keras_serializable("smielfy")

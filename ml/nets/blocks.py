@@ -94,6 +94,9 @@ class LabelOffset(keras.layers.Layer):  # type: ignore[misc]
     ``ml.learner`` mirrors them about where they are symmetric, and learns the offset with the rest.
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
     def build(self, shape: Any) -> None:
         """One number, in pixels."""
         self.offset = self.add_weight(shape=(1,), initializer="zeros", name="offset")

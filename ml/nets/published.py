@@ -74,11 +74,13 @@ def conv_head(points: int = 15, *, size: int = 96, channels: int = 1) -> Any:
     """
     inputs = keras.Input((size, size, channels), name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(inputs)
-    for filters, stride in ((256, 2), (128, 1), (128, 1), (64, 1), (32, 1), (2 * points, 1)):
-        if filters != 256:
-            x = layers.BatchNormalization(momentum=MOMENTUM)(x)
-        for _ in range(2):
-            x = layers.Conv2D(filters, 3, strides=stride, activation="relu")(x)
+    for step, (filters, stride) in enumerate(
+        ((256, 2), (128, 1), (128, 1), (64, 1), (32, 1), (2 * points, 1))
+    ):
+        if step:
+            x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{step}")(x)
+        for which in "ab":
+            x = layers.Conv2D(filters, 3, strides=stride, activation="relu", name=f"conv_{step}{which}")(x)
     x = layers.Conv2D(2 * points, 3, name="head")(x)
     if x.shape[1:3] != (1, 1):
         raise ValueError(f"This network takes 96×96 pixels, not {size}×{size}.")
@@ -104,34 +106,39 @@ def inception_lite(points: int = 15, *, size: int = 96, channels: int = 1) -> An
     """
     inputs = keras.Input((size, size, channels), name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(inputs)
-    x = _unit(x, 64, 7, stride=2)
+    x = _unit(x, 64, 7, name="stem", stride=2)
     x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    x = _unit(_unit(x, 64, 1), 192, 3)
-    for widths in (
+    x = _unit(_unit(x, 64, 1, name="stem_less"), 192, 3, name="stem_3")
+    for step, widths in enumerate((
         None, (64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64),
         None, (192, 96, 208, 16, 48, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64),
         (256, 160, 320, 32, 128, 128),
         None, (256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128),
-    ):  # fmt: skip
-        x = layers.MaxPooling2D(3, 2, padding="same")(x) if widths is None else _inception(x, *widths)
+    )):  # fmt: skip
+        if widths is None:
+            x = layers.MaxPooling2D(3, 2, padding="same")(x)
+        else:
+            x = _inception(x, *widths, name=f"mixed_{step}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dense(2 * points, dtype="float32", name="head")(x)
     return keras.Model(inputs, _positions(x, points, size), name="inception_lite")
 
 
-def _unit(x: Any, filters: int, kernel: int, *, stride: int = 1) -> Any:
-    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+def _unit(x: Any, filters: int, kernel: int, *, name: str, stride: int = 1) -> Any:
+    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x))
 
 
-def _inception(x: Any, one: int, less3: int, three: int, less5: int, five: int, pooled: int) -> Any:
+def _inception(
+    x: Any, one: int, less3: int, three: int, less5: int, five: int, pooled: int, *, name: str
+) -> Any:
     pool = layers.MaxPooling2D(3, 1, padding="same")(x)
     return layers.Concatenate()(
         [
-            _unit(x, one, 1),
-            _unit(_unit(x, less3, 1), three, 3),
-            _unit(_unit(x, less5, 1), five, 5),
-            _unit(pool, pooled, 1),
+            _unit(x, one, 1, name=f"{name}_1"),
+            _unit(_unit(x, less3, 1, name=f"{name}_3less"), three, 3, name=f"{name}_3"),
+            _unit(_unit(x, less5, 1, name=f"{name}_5less"), five, 5, name=f"{name}_5"),
+            _unit(pool, pooled, 1, name=f"{name}_pool"),
         ]
     )
 
@@ -172,24 +179,24 @@ def unet_resnet(
     """
     steps = list(zip(filters, kernels, strict=True))
     inputs = keras.Input((size, size, channels), name="image")
-    x = first = _plain(layers.Rescaling(1 / 255, name="rescale")(inputs), *steps[0])
+    x = first = _plain(layers.Rescaling(1 / 255, name="rescale")(inputs), *steps[0], name="first")
     skips = []
-    for width, kernel in steps:
-        x = short = layers.Conv2D(width, kernel, strides=2, padding="same")(x)
+    for index, (width, kernel) in enumerate(steps):
+        name = f"down{index}"
+        x = short = layers.Conv2D(width, kernel, strides=2, padding="same", name=name)(x)
         skips.append(short)
-        x = layers.ReLU()(
-            layers.Add()([_plain(layers.ReLU()(_plain(x, width, kernel)), width, kernel), short])
-        )
-    x = layers.ReLU()(_plain(x, *steps[-1]))
+        x = layers.ReLU()(_plain(x, width, kernel, name=f"{name}_a"))
+        x = layers.ReLU()(layers.Add()([_plain(x, width, kernel, name=f"{name}_b"), short]))
+    x = layers.ReLU()(_plain(x, *steps[-1], name="bottom"))
     for index in reversed(range(len(steps))):
-        width, (after, kernel) = steps[index][0], steps[max(index - 1, 0)]
+        name, width, (after, kernel) = f"up{index}", steps[index][0], steps[max(index - 1, 0)]
         short = x
-        x = layers.ReLU()(_plain(layers.Concatenate()([x, skips[index]]), width, kernel))
-        x = layers.ReLU()(layers.Add()([_plain(x, width, kernel), short]))
+        x = layers.ReLU()(_plain(layers.Concatenate()([x, skips[index]]), width, kernel, name=f"{name}_a"))
+        x = layers.ReLU()(layers.Add()([_plain(x, width, kernel, name=f"{name}_b"), short]))
         x = layers.Concatenate()([x, skips[index]])
-        x = layers.Conv2DTranspose(after, kernel, strides=2, padding="same")(x)
-        x = layers.ReLU()(_plain(x, after, kernel))
-    x = layers.ReLU()(_plain(layers.Concatenate()([first, x]), *steps[0]))
+        x = layers.Conv2DTranspose(after, kernel, strides=2, padding="same", name=name)(x)
+        x = layers.ReLU()(_plain(x, after, kernel, name=f"{name}_c"))
+    x = layers.ReLU()(_plain(layers.Concatenate()([first, x]), *steps[0], name="last"))
     return keras.Model(inputs, _picture(x, outputs), name="unet_resnet")
 
 
@@ -205,23 +212,24 @@ def unet(
 
     Arguments and result as for :func:`unet_resnet`.
     """
-    steps = list(zip(filters, kernels, strict=True))
+    steps = list(enumerate(zip(filters, kernels, strict=True)))
     inputs = keras.Input((size, size, channels), name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(inputs)
     skips = []
-    for width, kernel in steps:
-        skips.append(layers.ReLU()(_plain(x, width, kernel)))
+    for index, (width, kernel) in steps:
+        skips.append(layers.ReLU()(_plain(x, width, kernel, name=f"down{index}")))
         x = layers.MaxPooling2D(2)(skips[-1])
-    x = layers.ReLU()(_plain(x, *steps[-1]))
-    for (width, kernel), skip in zip(reversed(steps), reversed(skips), strict=True):
-        x = layers.ReLU()(_plain(layers.UpSampling2D(2)(x), width, kernel))
-        x = layers.ReLU()(_plain(layers.Concatenate()([x, skip]), width, kernel))
-    x = layers.ReLU()(_plain(x, steps[0][0] // 2, 3))
+    x = layers.ReLU()(_plain(x, filters[-1], kernels[-1], name="bottom"))
+    for index, (width, kernel) in reversed(steps):
+        x = layers.ReLU()(_plain(layers.UpSampling2D(2)(x), width, kernel, name=f"up{index}"))
+        x = layers.Concatenate()([x, skips[index]])
+        x = layers.ReLU()(_plain(x, width, kernel, name=f"up{index}_mix"))
+    x = layers.ReLU()(_plain(x, filters[0] // 2, 3, name="last"))
     return keras.Model(inputs, _picture(x, outputs), name="unet")
 
 
-def _plain(x: Any, filters: int, kernel: int) -> Any:
-    return layers.Conv2D(filters, kernel, padding="same")(x)
+def _plain(x: Any, filters: int, kernel: int, *, name: str) -> Any:
+    return layers.Conv2D(filters, kernel, padding="same", name=name)(x)
 
 
 def _picture(x: Any, outputs: int) -> Any:
