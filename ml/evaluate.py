@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ml.predict import KeypointModel, SmileyClassifier, Unmasker
 Tell = Callable[[int, int], None]
 _STEP = 64
 _WORST = 24
+_OF_THE_VOTE = ("accuracy", "macro_f1", "calibration_error", "log_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +34,14 @@ class Evaluation:
         data: the data set.
         chosen: which of its pictures were asked about.
         predictions: what came back, [N, …]: probabilities, points in pixels of the data set's pictures, or pictures
-            uint8 [N, S, S, 4] at the network's size.
+            uint8 [N, S, S, 3] of their size.
         labels: smileys only: int32 [N], index into the model's classes.
         statistics: [N, K], a row a picture, whose sums ``figures`` turns into figures.
         figures: see ``ml.intervals``.
         errors: [N], how wrong each answer is, to find the worst by.
         baselines: name → the same statistics of an answer that looks at nothing, the most trivial first.
         result: everything as JSON values.
+        voted: smileys that were asked 45 times: the vote's statistics.
     """
 
     info: ArtifactInfo
@@ -52,6 +54,7 @@ class Evaluation:
     errors: NDArray[np.float64]
     baselines: dict[str, NDArray[np.float64]]
     result: dict[str, Any]
+    voted: NDArray[np.float64] | None = None
 
 
 def evaluate(
@@ -117,26 +120,27 @@ def _smileys(
     statistics = metrics.classification_statistics(found, labels, len(model.classes))
     result = metrics.classification_metrics(found, labels, model.classes)
     result["reliability"] = metrics.reliability(found, labels)
+    voted = None
     if vote:
-        result["vote"] = _voted(model, data, chosen, labels, progress)
+        shares = _voted(model, data, chosen, progress)
+        full = metrics.classification_metrics(shares, labels, model.classes)
+        result["vote"] = {name: full[name] for name in _OF_THE_VOTE}
+        voted = metrics.classification_statistics(shares, labels, len(model.classes))
     certain = baselines.majority(data, model.classes, len(chosen))
     majority = metrics.classification_statistics(certain, labels, len(model.classes))
     errors = 1.0 - found[np.arange(len(labels)), labels].astype(np.float64)
-    return _evaluation(
+    single = _evaluation(
         info, data, split, chosen, found, labels, statistics, metrics.classification_figures, errors,
         {**result, "left_out": len(everything) - len(chosen)}, np.asarray(data.images[chosen]),
         {"majority": majority},
     )  # fmt: skip
+    return replace(single, voted=voted)
 
 
 def _voted(
-    model: SmileyClassifier,
-    data: PackedData,
-    chosen: NDArray[np.intp],
-    labels: NDArray[np.int32],
-    progress: Tell,
-) -> dict[str, Any]:
-    """The figures of the vote over 45 windows."""
+    model: SmileyClassifier, data: PackedData, chosen: NDArray[np.intp], progress: Tell
+) -> NDArray[np.float32]:
+    """The shares of the vote over 45 windows [N, C]."""
     from ml.vote import vote_on_crop
 
     shares = []
@@ -145,8 +149,7 @@ def _voted(
             vote_on_crop(model, resize_squares(np.asarray(data.images[i : i + 1]), data.size, 3)[0]).shares
         )
         progress(done, len(chosen))
-    full = metrics.classification_metrics(np.stack(shares).astype(np.float32), labels, model.classes)
-    return {name: full[name] for name in ("accuracy", "macro_f1", "calibration_error", "log_loss")}
+    return np.stack(shares).astype(np.float32)
 
 
 def _keypoints(
@@ -185,13 +188,16 @@ def _unmask(
     model = Unmasker(artifact_dir)
 
     def ask(crops: Picture) -> NDArray[Any]:
-        return np.stack([np.dstack([row.image, row.invented]) for row in model.predict(crops)])
+        """In the size of the data set, as they are served: a small picture is easier to be like than a large one."""
+        answers = model.predict(crops)
+        if model.input_size == data.size:
+            return np.stack([answer.image for answer in answers])
+        return np.stack([answer.over(crop) for answer, crop in zip(answers, crops, strict=True)])
 
     found = _asked(ask, data.masked, chosen, progress)
-    size = model.input_size
-    bare, masked = (resize_squares(np.asarray(a[chosen]), size) for a in (data.images, data.masked))
-    alpha = resize_squares(np.asarray(data.alpha[chosen]), size, 1)[..., 0]
-    statistics = metrics.picture_statistics(found[..., :3], bare, alpha)
+    bare, masked = np.asarray(data.images[chosen]), np.asarray(data.masked[chosen])
+    alpha = resize_squares(np.asarray(data.alpha[chosen]), data.size, 1)[..., 0]
+    statistics = metrics.picture_statistics(found, bare, alpha)
     result: dict[str, Any] = _figures(metrics.picture_figures, statistics)
     others = {
         name: metrics.picture_statistics(answer, bare, alpha)
@@ -203,7 +209,7 @@ def _unmask(
     return _evaluation(
         info, data, split, chosen, found, np.empty(0, np.int32), statistics, metrics.picture_figures,
         statistics[:, metrics.PICTURE_FIGURES.index("masked_l1")],
-        {**result, "left_out": 0, "samples": len(chosen), "size": size}, bare, others,
+        {**result, "left_out": 0, "samples": len(chosen), "size": data.size}, bare, others,
     )  # fmt: skip
 
 

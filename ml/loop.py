@@ -9,15 +9,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ml.checkpoints import Checkpoints
-from ml.config import TrainConfig
+from ml.config import ConfigError, TrainConfig
 from ml.data.packed import PackedData
 from ml.nets.registry import Architecture
 from ml.tasks import Task
 
 Event = Mapping[str, Any]
+
+_BYTES_AT_ONCE = 64 << 20  # of float32 pictures that are judged together
 
 
 class TrainingDivergedError(RuntimeError):
@@ -32,7 +35,7 @@ class Progress:
         epoch, best_epoch: done so far, and the one whose network is kept.
         seconds, cpu_seconds: of training alone, by the clock and of the process.
         best: that epoch's result, see ``Task.result``.
-        least_loss, waited: for the plateau schedule: the least validation loss and epochs since.
+        least_loss, waited: for the plateau schedule: the least of the figure that it watches, and epochs since.
         batch_size: the config's, or half of it after memory ran out.
         history: one row an epoch.
     """
@@ -130,6 +133,10 @@ class Run:
         from ml.learner import transfer
 
         taken, total = transfer(net, load_keras(place))
+        if not taken:
+            raise ConfigError(
+                f"No layer of {place} fits this network: start from another model, or from none."
+            )
         self._notice(f"Starting from {place}: {taken} of {total} layers fit and are taken over.")
 
     def _notice(self, message: str) -> None:
@@ -174,12 +181,12 @@ class Run:
         """Fit one epoch; where the memory does not hold a batch, once more with half of it."""
         import tensorflow as tf
 
-        before = learner.state()
+        before, out_of_memory = learner.state(), (tf.errors.ResourceExhaustedError, MemoryError)
         try:
             return self._fit(learner, epoch)
-        except (tf.errors.ResourceExhaustedError, MemoryError):
+        except out_of_memory as error:
             if self.progress.batch_size < self.config.batch_size or self.progress.batch_size == 1:
-                raise
+                raise self._too_large() from error
             self.progress.batch_size //= 2
             self._notice(
                 f"The memory does not hold {self.config.batch_size} pictures a step; going on with "
@@ -187,7 +194,16 @@ class Run:
             )
             learner.restore(before)
             learner.reseed(self.progress.epoch)
-        return self._fit(learner, epoch)
+        try:
+            return self._fit(learner, epoch)
+        except out_of_memory as error:
+            raise self._too_large() from error
+
+    def _too_large(self) -> ConfigError:
+        return ConfigError(
+            f"The memory does not hold {self.progress.batch_size} pictures a step either: train with a smaller "
+            "--batch-size or --size."
+        )
 
     def _fit(self, learner: Any, epoch: int) -> float:
         from ml.data.batches import Batches, shuffled
@@ -217,9 +233,14 @@ class Run:
     def _validate(self, judged: Any) -> dict[str, float]:
         from ml.data.batches import Batches
 
-        chosen = self.task.validation
-        batches = Batches(self.task, chosen, batch_size=self.progress.batch_size, bare=True)
-        return self.task.measure(judged.predict(batches, verbose=0), chosen)
+        # Answers may be pictures: of all validation people at once they would fill the memory.
+        chosen, at_once = self.task.validation, max(_BYTES_AT_ONCE // (12 * self.task.size**2), 1)
+        rows = []
+        for start in range(0, len(chosen), at_once):
+            some = chosen[start : start + at_once]
+            batches = Batches(self.task, some, batch_size=self.progress.batch_size, bare=True)
+            rows.append(self.task.rows(judged.predict(batches, verbose=0), some))
+        return self.task.figures(np.concatenate(rows))
 
     def _cosine(self, share: float, elapsed: float) -> float:
         """From the full rate to nothing; the end is where epochs or seconds end, whichever is first."""
@@ -232,8 +253,9 @@ class Run:
     def _slow_down(self, learner: Any, row: Mapping[str, float]) -> None:
         """The plateau schedule."""
         progress, config = self.progress, self.config
-        if row["validation_loss"] < progress.least_loss - 1e-4:
-            progress.least_loss, progress.waited = row["validation_loss"], 0
+        now = row[self.task.plateau]
+        if now < progress.least_loss - 1e-4:
+            progress.least_loss, progress.waited = now, 0
         else:
             progress.waited += 1
         if config.schedule == "plateau" and progress.waited >= config.patience:

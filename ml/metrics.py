@@ -165,7 +165,8 @@ def keypoint_metrics(found: NDArray[Any], wanted: NDArray[Any]) -> dict[str, Any
 def keypoint_statistics(found: NDArray[Any], wanted: NDArray[Any], chosen: Any = slice(None)) -> Floats:
     """[N, 4]: squared coordinate differences and their number, normalised errors and their number."""
     errors = point_errors(found, wanted)[:, chosen]
-    shares = errors / eye_distances(wanted)[:, None]
+    distances = eye_distances(wanted)
+    shares = errors / np.where(distances > 0, distances, np.nan)[:, None]
     columns = [np.nansum(errors**2 / 2, axis=1), np.isfinite(errors).sum(axis=1)]
     columns += [np.nansum(shares, axis=1), np.isfinite(shares).sum(axis=1)]
     return np.stack(columns, axis=1).astype(np.float64)

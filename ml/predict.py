@@ -94,6 +94,16 @@ class Unmasked:
     image: Picture
     invented: Picture
 
+    def over(self, masked: Picture) -> Picture:
+        """The masked picture uint8 [H, H, 3], of any size, with what was invented laid over it."""
+        import cv2
+
+        side = (masked.shape[1], masked.shape[0])
+        bare = cv2.resize(self.image, side, interpolation=cv2.INTER_CUBIC)
+        share = cv2.resize(self.invented, side, interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+        mixed = masked * (1 - share[..., None]) + np.asarray(bare) * share[..., None]
+        return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
+
 
 class Unmasker(ServedModel):
     """Takes the mask off."""

@@ -55,7 +55,7 @@ def _point_tile(evaluation: Evaluation, index: int) -> Picture:
 def _unmask_tile(evaluation: Evaluation, index: int) -> Picture:
     data, place = evaluation.data, evaluation.chosen[index : index + 1]
     assert data.masked is not None
-    found = evaluation.predictions[index : index + 1, ..., :3]
+    found = evaluation.predictions[index : index + 1]
     row = [resize_squares(np.asarray(a), _TILE) for a in (data.masked[place], found, data.images[place])]
     return _captioned(
         np.hstack([part[0] for part in row]), (f"L1 inside {evaluation.errors[index]:.3f}",), _INK

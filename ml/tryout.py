@@ -20,7 +20,7 @@ from ml.masks.styles import STYLES, draw_style
 from ml.masks.synthesize import DegenerateMeshError, NoRoomError, synthesize
 from ml.metrics import scaled_points
 from ml.pictures import Picture
-from ml.predict import KeypointModel, SmileyClassifier, Unmasked, Unmasker
+from ml.predict import KeypointModel, SmileyClassifier, Unmasker
 from ml.vote import vote_on_face
 
 #: The side of the crops that are shown.
@@ -130,7 +130,7 @@ def try_out(
 def unmask(unmasker: Unmasker, masked: Picture) -> Picture:
     """A masked crop as a network imagines it without the mask, with a strip that says so."""
     (answer,) = unmasker.predict(masked[None])
-    return marked(_composed(masked, answer))
+    return marked(answer.over(masked))
 
 
 def with_points(crop: Picture, points: Points) -> Picture:
@@ -162,17 +162,6 @@ def png(picture: Picture, *, invented: bool = False) -> bytes:
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG", pnginfo=facts)
     return out.getvalue()
-
-
-def _composed(masked: Picture, answer: Unmasked) -> Picture:
-    """The masked crop with the invented part laid over it."""
-    side = (masked.shape[1], masked.shape[0])
-    bare = cv2.resize(answer.image, side, interpolation=cv2.INTER_CUBIC)
-    share = (
-        cv2.resize(answer.invented, side, interpolation=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
-    )
-    mixed = masked * (1 - share) + np.asarray(bare) * share
-    return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
 
 
 def _rounded(shares: dict[str, float] | None) -> dict[str, float] | None:

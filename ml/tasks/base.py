@@ -33,6 +33,8 @@ class Task(ABC):
     #: The figure of an epoch's row that tells which network is kept, and whether more of it is better.
     figure: str = "validation_loss"
     more_is_better = False
+    #: The figure whose standing still lowers the rate of the plateau schedule; less of it is better.
+    plateau = "validation_loss"
 
     def __init__(self, config: TrainConfig, data: PackedData) -> None:
         self.config, self.data = config, data
@@ -72,8 +74,12 @@ class Task(ABC):
         """How wrong a prediction of a batch is, one number a picture [N], in keras.ops."""
 
     @abstractmethod
-    def measure(self, predictions: Array, indices: NDArray[np.intp]) -> dict[str, float]:
-        """Figures over the validation pictures, ``validation_loss`` and :attr:`figure` among them."""
+    def rows(self, predictions: Array, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+        """What is counted of each validation picture, [n, K]."""
+
+    @abstractmethod
+    def figures(self, rows: NDArray[np.float64]) -> dict[str, float]:
+        """Figures over :meth:`rows`, ``validation_loss`` and :attr:`figure` among them."""
 
     def pictures(self, indices: NDArray[np.intp]) -> Picture:
         """What the network sees: uint8 [n, size, size, channels]."""

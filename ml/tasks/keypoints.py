@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.data.packed import DataError
 from ml.landmarks import KEYPOINT_NAMES
-from ml.metrics import keypoint_metrics, scaled_points
+from ml.metrics import keypoint_figures, keypoint_statistics, scaled_points
 from ml.tasks.base import Array, Task
 
 #: Of the wing loss (Feng et al., CVPR 2018), for inputs of 96 pixels.
@@ -23,6 +23,7 @@ class KeypointTask(Task):
 
     losses = ("smooth_l1", "wing", "mse")
     figure = "validation_rmse"
+    plateau = "validation_mae"
 
     def prepare(self) -> None:
         """Pictures without a single point teach nothing."""
@@ -65,12 +66,18 @@ class KeypointTask(Task):
             return ops.where(size < _WING_WIDTH, curve, size - rest)
         return ops.where(size < 1.0, 0.5 * size * size, size - 0.5)
 
-    def measure(self, predictions: Array, indices: NDArray[np.intp]) -> dict[str, float]:
-        """RMSE in pixels at 96×96 and NME."""
+    def rows(self, predictions: Array, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+        """As ``ml.metrics.keypoint_statistics``, and the absolute differences of coordinates and their number."""
         found = scaled_points(predictions, self.size, 96)
-        figures = keypoint_metrics(found, scaled_points(self.points[indices], self.data.size, 96))
-        return {
-            "validation_loss": figures["rmse"],
-            "validation_rmse": figures["rmse"],
-            "validation_nme": figures["nme"],
-        }
+        wanted = scaled_points(self.points[indices], self.data.size, 96)
+        away = np.abs(found - wanted).astype(np.float64)
+        absolute = [np.nansum(away, axis=(1, 2)), np.isfinite(away).sum(axis=(1, 2))]
+        return np.column_stack([keypoint_statistics(found, wanted), *absolute])
+
+    def figures(self, rows: NDArray[np.float64]) -> dict[str, float]:
+        """RMSE and mean absolute error in pixels at 96×96; NME unless no picture has both eyes."""
+        sums = rows.sum(axis=0)
+        values = {name: float(value[0]) for name, value in keypoint_figures(sums[None, :4]).items()}
+        figures = {"validation_loss": values["rmse"], "validation_rmse": values["rmse"]}
+        figures["validation_mae"] = float(sums[4] / sums[5])
+        return figures | ({"validation_nme": values["nme"]} if math.isfinite(values["nme"]) else {})

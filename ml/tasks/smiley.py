@@ -67,11 +67,13 @@ class SmileyTask(Task):
         likely = ops.clip(ops.cast(prediction, "float32"), 1e-7, 1.0)
         return -ops.sum(batch["shares"] * ops.log(likely), axis=-1)
 
-    def measure(self, predictions: Array, indices: NDArray[np.intp]) -> dict[str, float]:
-        """Cross-entropy and accuracy."""
+    def rows(self, predictions: Array, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Cross-entropy, and whether it is right."""
         truth = self.labels[indices]
         likelihood = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1)
-        return {
-            "validation_loss": float(-np.log(likelihood).mean()),
-            "validation_accuracy": float((predictions.argmax(axis=1) == truth).mean()),
-        }
+        return np.stack([-np.log(likelihood), predictions.argmax(axis=1) == truth], axis=1)
+
+    def figures(self, rows: NDArray[np.float64]) -> dict[str, float]:
+        """Cross-entropy and accuracy."""
+        loss, right = rows.mean(axis=0)
+        return {"validation_loss": float(loss), "validation_accuracy": float(right)}

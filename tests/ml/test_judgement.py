@@ -23,7 +23,7 @@ from ml.metrics import (
 )
 from ml.report import write_report
 from tests.ml.conftest import shapes
-from tests.ml.models import write_small_model
+from tests.ml.models import write_small_model, write_small_unmasker
 from tests.ml.test_tasks import pairs, squares
 
 
@@ -211,3 +211,14 @@ def test_a_data_set_without_a_whole_class_is_still_measured(small):
     result = evaluate(small, fewer)
     assert result["per_class"]["ring"]["support"] == 0
     json.dumps(result, allow_nan=False)
+
+
+def test_masks_off_are_measured_in_the_size_of_the_pictures_whatever_the_networks(tmp_path):
+    """A small picture is easier to be like than a large one: two networks would be compared by their size."""
+    data = pairs(size=32)
+    same = evaluate(write_small_unmasker(tmp_path / "same", size=32), data)
+    small = examine(write_small_unmasker(tmp_path / "small", size=16), data)
+    assert small.result["size"] == same["size"] == 32
+    assert small.predictions.shape[1:] == (32, 32, 3)
+    assert small.result["baselines"] == same["baselines"]
+    assert small.result["masked_l1"] >= same["masked_l1"] - 0.02

@@ -14,6 +14,7 @@ from ml.data.keypoint_sources import COLUMNS, blank_points
 from ml.data.manifest import DataError, pack, read_packed, write_packed
 from ml.data.sources import load_data
 from ml.evaluate import evaluate
+from ml.faces.analyse import FaceAnalyser
 from ml.landmarks import KEYPOINT_NAMES
 from ml.metrics import keypoint_metrics, picture_figures, picture_statistics, scaled_points
 from ml.nets.registry import ARCHITECTURES, Architecture
@@ -237,7 +238,11 @@ def test_photos_teach_keypoints_by_their_mesh(tmp_path, astronaut):
     eyes = data.points[0, :2]
     assert eyes[:, 1] == pytest.approx([34, 34], abs=3), "crops are aligned on the eyes"
     assert eyes[0, 0] - eyes[1, 0] == pytest.approx(33, abs=4)
-    assert said == ["No face was found in 1 of 2 pictures; they are left out."]
+    assert said == [
+        "No face was found in 1 of 2 pictures; they are left out.",
+        "No person column: each picture counts as somebody else's.",
+    ]
+    assert data.about == {"split_by": "picture"}
     (tmp_path / "labels.csv").write_text("file,person\nempty.png,ann\n")
     with pytest.raises(DataError, match="None of the pictures shows a face"):
         load_data("keypoints", tmp_path, size=96)
@@ -258,6 +263,66 @@ def test_a_folder_of_faces_becomes_pairs_of_each_person_in_one_split(tmp_path, a
     assert np.abs(data.images[untouched].astype(int) - data.masked[untouched]).mean() < 1
     assert np.abs(data.images[data.alpha > 200].astype(int) - data.masked[data.alpha > 200]).mean() > 10
     assert load_data("unmask", tmp_path, size=64).data_hash == data.data_hash
+
+
+def test_the_same_people_are_tested_whatever_is_learnt_of_their_photos(tmp_path, astronaut, monkeypatch):
+    found = FaceAnalyser().analyse(astronaut)
+    monkeypatch.setattr(FaceAnalyser, "analyse", lambda self, image: found)
+    for name in ("sources", "keypoint_sources", "mask_sources"):
+        monkeypatch.setattr(f"ml.data.{name}.read_picture", lambda file: astronaut)
+    random = np.random.default_rng(1)
+    rows = [f"{i}.jpg,person-{random.integers(20)},{random.choice(list('abc'))}" for i in range(60)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,person,smiley", *rows]))
+    homes = [
+        dict(zip(data.persons.tolist(), data.splits.tolist(), strict=True))
+        for data in (load_data(task, tmp_path, size=32, seed=2) for task in ("smiley", "keypoints", "unmask"))
+    ]
+    assert homes[0] == homes[1] == homes[2]
+    assert set(homes[0].values()) == set(SPLITS)
+
+
+@pytest.mark.parametrize("task", ["keypoints", "unmask"])
+def test_photos_of_one_name_in_two_folders_are_two(tmp_path, astronaut, task):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(astronaut).save(tmp_path / folder / "0.jpg")
+    (tmp_path / "labels.csv").write_text("file,person\na/0.jpg,ann\nb/0.jpg,bob\n")
+    data = load_data(task, tmp_path, size=32)
+    assert {id.partition("#")[0] for id in data.ids.tolist()} == {"a/0.jpg", "b/0.jpg"}
+    assert "split_by" not in data.about
+
+
+def test_an_npz_with_labels_is_divided_as_for_smileys(tmp_path):
+    data, random = squares(), np.random.default_rng(3)
+    np.savez(
+        tmp_path / "both.npz", image=data.images[..., 0], points=data.points, person=data.persons,
+        label=random.integers(0, 3, len(data)),
+    )  # fmt: skip
+    points, smileys = (load_data(task, tmp_path / "both.npz", size=96) for task in ("keypoints", "smiley"))
+    assert points.splits.tolist() == smileys.splits.tolist()
+    np.savez(
+        tmp_path / "few.npz", image=data.images[..., 0], points=data.points, person=data.persons, label=[1]
+    )
+    with pytest.raises(DataError, match="1 labels"):
+        load_data("keypoints", tmp_path / "few.npz", size=96)
+
+
+def test_kaggles_csv_without_people_or_with_impossible_greys_is_told(tmp_path):
+    said = []
+    header = ",".join([*COLUMNS, "Image"])
+    line = ",".join(["1"] * 30)
+    (tmp_path / "x.csv").write_text(f"{header}\n{line},1 2 3 4\n{line},1 2 3 255\n")
+    assert (
+        load_data("keypoints", tmp_path / "x.csv", size=2, notice=said.append).about["split_by"] == "picture"
+    )
+    assert said == ["No person column: each picture counts as somebody else's."]
+    for grey in ("256", "-1"):
+        (tmp_path / "x.csv").write_text(f"{header}\n{line},1 2 3 4\n{line},1 2 3 {grey}\n")
+        with pytest.raises(DataError, match=r"picture 2 has grey values that are not from 0 to 255"):
+            load_data("keypoints", tmp_path / "x.csv", size=2)
+    (tmp_path / "x.csv").write_bytes("file,person\na.jpg,Zoë\n".encode("latin-1"))
+    with pytest.raises(DataError, match="save it as UTF-8"):
+        load_data("keypoints", tmp_path / "x.csv", size=2)
 
 
 def test_keypoint_figures_by_hand():
@@ -302,3 +367,36 @@ def test_ssim_to_learn_by_is_the_published_one():
     one, other = random.uniform(0, 1, (2, 2, 32, 32, 3)).astype(np.float32)
     given = np.asarray(ssim_map(one, other)).mean(axis=(1, 2, 3))
     assert given == pytest.approx(tf.image.ssim(one, other, max_val=1.0).numpy(), abs=1e-4)
+
+
+def test_validation_without_a_pair_of_eyes_has_no_nme_and_is_still_judged():
+    from ml.tasks import choose_task
+
+    data = squares()
+    assert data.points is not None
+    task = choose_task(POINTS, data)
+    chosen = task.validation
+    task.points = data.points.copy()
+    task.points[:, KEYPOINT_NAMES.index("left_eye_center")] = np.nan
+    found = np.asarray(np.nan_to_num(data.points[chosen]) + 3.0, np.float32)
+    figures = task.figures(task.rows(found, chosen))
+    assert "validation_nme" not in figures
+    assert figures["validation_rmse"] > 0
+    # Eyes in the same place are no measure of a face either.
+    task.points[:] = 5.0
+    assert "validation_nme" not in task.figures(task.rows(found, chosen))
+
+
+def test_mean_absolute_error_is_what_a_plateau_of_keypoints_watches():
+    from ml.tasks import choose_task
+
+    data = squares()
+    assert data.points is not None
+    task = choose_task(replace(POINTS, size=None), data)
+    off = np.where(np.arange(15)[:, None] < 1, 15.0, 0.0).astype(np.float32)
+    rows = task.rows(data.points[task.validation] + off, task.validation)
+    there = np.isfinite(data.points[task.validation])
+    share = there[:, 0].sum() / there.sum()
+    figures = task.figures(rows)
+    assert figures[task.plateau] == pytest.approx(share * 15.0 * 96 / 24, rel=1e-4)
+    assert figures[task.plateau] < figures["validation_rmse"] / 2
