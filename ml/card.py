@@ -27,7 +27,6 @@ _NOT_FOR = (
 def model_card(info: ArtifactInfo) -> str:
     """Markdown, from what the artifact says of itself."""
     training = info.training
-    pictures, people = training.get("pictures", {}), training.get("people", {})
     lines = [
         f"# {info.architecture} for {info.task}",
         "",
@@ -43,8 +42,7 @@ def model_card(info: ArtifactInfo) -> str:
         "",
         "## What it learnt from",
         "",
-        f"- Data set {info.data_hash[:16]}…: {pictures.get('train', '?')} pictures of {people.get('train', '?')}"
-        f" people; chosen by {pictures.get('validation', '?')} pictures of {people.get('validation', '?')} others.",
+        *_learnt_from(info),
     ]
     if info.task == "smiley":
         lines.append(f"- Classes: {', '.join(info.classes)}.")
@@ -66,6 +64,28 @@ def model_card(info: ArtifactInfo) -> str:
         *(f"- {sentence}" for sentence in _NOT_FOR),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _learnt_from(info: ArtifactInfo) -> list[str]:
+    training = info.training
+    data = f"- Data set {info.data_hash[:16]}…"
+    pictures, people = (
+        {name: training.get(what, {}).get(name, "?") for name in ("train", "validation")}
+        for what in ("pictures", "people")
+    )
+    if training.get("split_by") == "picture":
+        lines = [
+            f"{data}: {pictures['train']} pictures; chosen by {pictures['validation']} others.",
+            "- People were not kept apart: pictures of one person may be on both sides, which flatters every figure.",
+        ]
+    else:
+        lines = [
+            f"{data}: {pictures['train']} pictures of {people['train']} people; chosen by {pictures['validation']}"
+            f" pictures of {people['validation']} others."
+        ]
+    if begun := training.get("warm_start"):
+        lines.append(f"- Begun with a model of data set {begun['data_hash'][:16]}….")
+    return lines
 
 
 def _kept(training: Mapping[str, Any]) -> list[str]:

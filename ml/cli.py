@@ -2,7 +2,7 @@
 
 With ``--json`` standard output holds JSON lines and nothing else; progress and notices go to standard error.
 Exit codes: 0 done; 1 done, but not for every picture, or a training that diverged; 2 asked for what cannot be; 130
-interrupted.
+interrupted; 141 nobody reads what is printed any more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Said before TensorFlow or LiteRT load: their chatter is no news to whoever trains a network.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # What is still to be printed would be tried once more at exit, and told with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ConfigError, DataError, ArtifactError, MissingModelError) as error:
         return _refuse(str(error))
     except OSError as error:
@@ -40,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{error.filename or 'A file'}: {error.strerror or error}. Is there room, may it be written?"
         )
     except KeyboardInterrupt:
-        _say("Interrupted; the same command goes on where this one stopped.")
+        trains = options.run is training_command.run_train
+        _say("Interrupted; the same command goes on where this one stopped." if trains else "Interrupted.")
         return 130
 
 

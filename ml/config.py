@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -10,6 +11,8 @@ from typing import Any
 from ml.nets.registry import BEST, architecture
 
 SCHEDULES = ("plateau", "cosine", "constant")
+#: What NumPy's and Keras's generators take.
+SEEDS = range(2**32)
 
 
 class ConfigError(ValueError):
@@ -98,8 +101,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} has to be from 0 to under 1, not {getattr(self, name)}.")
         if self.max_seconds is not None and not self.max_seconds > 0:
             raise ConfigError(f"max_seconds has to be over 0, not {self.max_seconds}.")
-        if self.seed < 0:
-            raise ConfigError(f"seed has to be 0 or more, not {self.seed}.")
+        if self.seed not in SEEDS:
+            raise ConfigError(f"seed has to be from 0 to {SEEDS[-1]}, not {self.seed}.")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule has to be one of {', '.join(SCHEDULES)}, not {self.schedule}.")
         if self.clock not in ("wall", "cpu"):
@@ -159,3 +162,13 @@ class TrainConfig:
             return cls(**values)
         except TypeError as error:
             raise ConfigError(f"A setting is of the wrong kind: {error}.") from None
+
+
+def seed(text: str) -> int:
+    """A seed from the command line. Raises ``argparse.ArgumentTypeError`` where it is none."""
+    try:
+        if int(text) in SEEDS:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"a whole number from 0 to {SEEDS[-1]} is needed, not {text}")

@@ -40,9 +40,11 @@ def confusion_matrix_png(
             axes.text(
                 column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=INK, fontsize=9
             )
-    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
+    # Names of classes are no formulas, whatever they hold.
+    plain = {"parse_math": False}
+    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor", **plain)
     names = [f"{name}  ({total:.0f})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
-    axes.set_yticks(range(len(classes)), names)
+    axes.set_yticks(range(len(classes)), names, **plain)
     axes.set_xlabel("what the model said", color=GREY)
     axes.set_ylabel("what it was", color=GREY)
     axes.tick_params(length=0, colors=INK)
@@ -52,7 +54,7 @@ def confusion_matrix_png(
     axes.tick_params(which="minor", length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    axes.set_title(title, loc="left", color=INK, fontsize=11, **plain)
     figure.savefig(path, dpi=150, format="png")
 
 

@@ -22,6 +22,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         help="packed data set, .npz, CSV beside pictures; keypoints: Kaggle's CSV; unmask: a folder of faces",
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="where the model goes")
+    parser.add_argument(
+        "--replace", action="store_true", help="train anew where another finished model is in --out"
+    )
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), help="default: our best")
     parser.add_argument("--epochs", type=int)
     parser.add_argument(
@@ -64,11 +67,12 @@ _SETTINGS = (
 def run_train(options: argparse.Namespace) -> int:
     """Train; 0 when done, 1 when it diverged."""
     from ml.data.sources import load_data
-    from ml.train import TrainingDivergedError, train
+    from ml.train import TrainingDivergedError, check_shape, train
 
     given = {name: getattr(options, name) for name in _SETTINGS if getattr(options, name) is not None}
     config = TrainConfig.of(options.task, options.architecture, **given)
     size = config.size or architecture(config.architecture, config.task).size
+    check_shape(config)  # before the pictures are looked at, which may take minutes
     bar = ProgressBar(config.epochs, as_json=options.json, seconds=config.max_seconds)
     data = load_data(config.task, options.data, size=size, seed=config.seed, notice=say, progress=bar.loading)
     if options.split_by == "picture":
@@ -76,7 +80,7 @@ def run_train(options: argparse.Namespace) -> int:
 
         data = divided_by_picture(data, seed=config.seed)
     try:
-        out = train(config, data, Path(options.out), bar)
+        out = train(config, data, Path(options.out), bar, replace=options.replace)
     except TrainingDivergedError as error:
         say(str(error))
         return 1

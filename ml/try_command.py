@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ml.config import seed
 from ml.each_picture import NotDone, each_picture
 from ml.faces.analyse import FaceAnalyser
 from ml.masks.styles import STYLES
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style", default="", choices=["", *STYLES], metavar="NAME", help="of the mask; else drawn"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the mask (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the mask (default 0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="NAME.points.png and others go there")
     parser.add_argument("--json", action="store_true", help="one JSON line a picture")
     parser.set_defaults(run=run)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.packed import KEYPOINTS, DataError, PackedData, pack
+from ml.data.packed import KEYPOINTS, DataError, PackedData, pack, without_people
 from ml.data.splits import SHARES, split_people
 from ml.faces.analyse import FaceAnalyser
 from ml.landmarks import KEYPOINT_NAMES
@@ -39,16 +39,20 @@ def _opened(path: Path) -> IO[str]:
 
 
 def keypoints_from_csv(
-    path: Path, *, seed: int = 0, shares: tuple[float, float, float] = SHARES
+    path: Path,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float, float] = SHARES,
+    notice: Callable[[str], None] = lambda message: None,
 ) -> PackedData:
     """Kaggle's form, plain or gzipped: 30 coordinates (blank where a point is missing), ``Image`` with the grey values
-    of a square picture, and, if there is one, ``person``; without it every row is somebody else.
+    of a square picture, and, if there is one, ``person``; without it every row is somebody else, as the notice says.
 
     Raises:
         DataError: not in that form.
     """
     csv.field_size_limit(10_000_000)
-    images, points, persons = [], [], []
+    images, points, persons, named = [], [], [], False
     try:
         with _opened(path) as file:
             reader = csv.DictReader(file)
@@ -56,24 +60,38 @@ def keypoints_from_csv(
             if missing:
                 raise DataError(f"{path} lacks {missing[0]}: it needs Kaggle's 30 coordinates and Image.")
             for number, row in enumerate(reader):
-                grey = np.array((row["Image"] or "").split(), dtype=np.uint8)
+                grey = _grey(row["Image"] or "", f"{path}: picture {number + 1}")
                 side = round(len(grey) ** 0.5)
                 if side < 1 or side * side != len(grey):
                     raise DataError(f"{path}: picture {number + 1} is not square ({len(grey)} values).")
                 images.append(grey.reshape(side, side, 1))
                 points.append([float(row[name]) if row[name] else np.nan for name in COLUMNS])
                 persons.append(row.get("person") or f"row-{number}")
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, ValueError) as error:
+                named = named or bool(row.get("person"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: save it as UTF-8.") from error
+    except (OSError, EOFError, csv.Error, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} cannot be read as Kaggle's CSV ({error}): download it again.") from error
-    return _packed(path, images, np.array(points, np.float32).reshape(-1, 15, 2), persons, seed, shares)
+    placed = np.array(points, np.float32).reshape(-1, 15, 2)
+    data = _packed(path, images, placed, persons, split_people(persons, seed=seed, shares=shares))
+    return data if named else without_people(data, notice)
+
+
+def _grey(values: str, what: str) -> NDArray[np.uint8]:
+    try:
+        return np.array(values.split(), dtype=np.uint8)
+    except OverflowError as error:
+        raise DataError(f"{what} has grey values that are not from 0 to 255: scale them.") from error
 
 
 def keypoints_from_npz(
     path: Path, *, seed: int = 0, shares: tuple[float, float, float] = SHARES
 ) -> PackedData:
     """``image`` uint8 [N, S, S] or [N, S, S, C], ``points`` [N, 15, 2] in pixels (NaN: missing), ``person`` [N].
+
+    Where there is a ``label`` [N], too, people are divided as for smileys.
 
     Raises:
         DataError: not in that form.
@@ -84,6 +102,7 @@ def keypoints_from_npz(
             if missing:
                 raise DataError(f"{path} lacks {', '.join(missing)}: it needs image, points and person.")
             images, points, persons = arrays["image"], arrays["points"], arrays["person"]
+            labels = arrays["label"] if "label" in arrays.files else np.zeros(len(persons), int)
     except DataError:
         raise
     except Exception as error:
@@ -91,9 +110,12 @@ def keypoints_from_npz(
         raise DataError(
             f"{path} cannot be read as .npz ({error}): save it again, without objects."
         ) from error
+    if labels.shape != persons.shape:
+        raise DataError(f"{path} has {len(labels)} labels and {len(persons)} persons.")
+    people, kinds = ([str(value) for value in column.tolist()] for column in (persons, labels))
     return _packed(
-        path, images[..., None] if images.ndim == 3 else images, points,
-        [str(person) for person in persons.tolist()], seed, shares,
+        path, images[..., None] if images.ndim == 3 else images, points, people,
+        split_people(people, kinds, seed=seed, shares=shares),
     )  # fmt: skip
 
 
@@ -101,6 +123,8 @@ def keypoints_from_photos(
     rows: Sequence[tuple[Path, str]],
     *,
     size: int,
+    ids: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
     seed: int = 0,
     shares: tuple[float, float, float] = SHARES,
     notice: Callable[[str], None] = lambda message: None,
@@ -111,6 +135,8 @@ def keypoints_from_photos(
     Args:
         rows: (file, person) of each photo.
         size: side of the crops in pixels.
+        ids: of each photo; by default the files' names.
+        labels: of each photo; people are divided as those who learn smileys from them do it.
         seed, shares: of the division by person.
         notice, progress: told what was left out, and (photos done, photos in all).
 
@@ -118,8 +144,8 @@ def keypoints_from_photos(
         DataError: no face in any of them.
     """
     analyser = FaceAnalyser()
-    images, points, persons, files = [], [], [], []
-    for done, (file, person) in enumerate(rows):
+    images, points, kept = [], [], []
+    for done, (file, _) in enumerate(rows):
         progress(done, len(rows))
         try:
             image = read_picture(file)
@@ -131,16 +157,17 @@ def keypoints_from_photos(
         placed = subject.transform_for(size).apply(subject.keypoints)
         images.append(subject.crop(image, size))
         points.append(np.where(subject.visibility[:, None] > 0, placed, np.nan))
-        persons.append(person)
-        files.append(file.name)
+        kept.append(done)
     progress(len(rows), len(rows))
     if lost := len(rows) - len(images):
         notice(f"No face was found in {lost} of {len(rows)} pictures; they are left out.")
     if not images:
         raise DataError("None of the pictures shows a face: is this the right folder?")
+    persons = [rows[i][1] for i in kept]
     return pack(
         task=KEYPOINTS, images=np.stack(images), points=np.array(points, np.float32), persons=persons,
-        splits=split_people(persons, seed=seed, shares=shares), ids=files,
+        splits=split_people(persons, labels and [labels[i] for i in kept], seed=seed, shares=shares),
+        ids=[ids[i] if ids else rows[i][0].name for i in kept],
     )  # fmt: skip
 
 
@@ -149,8 +176,7 @@ def _packed(
     images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     points: NDArray[np.floating[Any]],
     persons: list[str],
-    seed: int,
-    shares: tuple[float, float, float],
+    splits: list[str],
 ) -> PackedData:
     if len({image.shape for image in images}) > 1:
         raise DataError(f"{path} has pictures of several sizes: bring them to one.")
@@ -159,7 +185,7 @@ def _packed(
         images=np.asarray(images) if len(images) else np.empty((0, 1, 1, 1), np.uint8),
         points=points,
         persons=persons,
-        splits=split_people(persons, seed=seed, shares=shares),
+        splits=splits,
         ids=[str(i) for i in range(len(persons))],
     )
 

@@ -190,7 +190,7 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
 
     Args:
         path: the directory.
-        verify: read everything once and compare the hashes.
+        verify: read the pictures, too, and compare the hashes of the shards.
 
     Raises:
         DataError: no such directory, another format, a shard that is missing or damaged.
@@ -206,7 +206,14 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
         task, stated = str(manifest["task"]), str(manifest["data_hash"])
         classes = tuple(str(name) for name in manifest["classes"])
         shards = [(str(one["file"]), int(one["count"]), str(one["sha256"])) for one in manifest["shards"]]
+        for name, _, sha256 in shards if verify else ():
+            if sha256_of(path / name) != sha256:
+                raise DamagedShard(path / name)
         parts = [open_shard(path / name) for name, _, _ in shards]
+        for (name, count, _), part in zip(shards, parts, strict=True):
+            if len(part) != count:
+                raise DamagedShard(path / name)
+        columns, found = _columns(parts, task, classes)
     except FileNotFoundError as error:
         raise DataError(
             f"{path} is no packed data set: {Path(error.filename or MANIFEST).name} is missing from it."
@@ -215,11 +222,7 @@ def read_packed(path: str | os.PathLike[str], *, verify: bool = False) -> Packed
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is damaged ({error}): {_AGAIN}.") from error
-    for (name, count, sha256), part in zip(shards, parts, strict=True):
-        if len(part) != count or (verify and sha256_of(path / name) != sha256):
-            raise DamagedShard(path / name)
-    columns, found = _columns(parts, task, classes)
-    if verify and found != stated:
+    if found != stated:
         raise DataError(f"{path} was changed after it was written: {_AGAIN}.")
     images, masked, alpha = (_pictures(parts, name, task) for name in ("image", "masked", "alpha"))
     assert images is not None

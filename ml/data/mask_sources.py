@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,8 @@ def mask_pairs(
     rows: list[tuple[Path, str]],
     *,
     size: int,
+    ids: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
     variants: int = 2,
     seed: int = 0,
     shares: tuple[float, float, float] = SHARES,
@@ -63,6 +65,8 @@ def mask_pairs(
     Args:
         rows: (file, person) of each photo.
         size: side of the crops in pixels.
+        ids: of each photo; by default the files' names.
+        labels: of each photo, to divide people by, as :func:`ml.data.splits.assign_splits` does.
         variants: masks a face of those learnt from.
         seed: of masks and splits; each photo draws from a stream of its own.
         shares: of people in train, validation and test.
@@ -74,7 +78,7 @@ def mask_pairs(
     import cv2
 
     analyser = FaceAnalyser()
-    splits = split_people([person for _, person in rows], seed=seed, shares=shares)
+    splits = split_people([person for _, person in rows], labels, seed=seed, shares=shares)
     bare: list[Picture] = []
     masked: list[Picture] = []
     alpha: list[Picture] = []
@@ -100,14 +104,14 @@ def mask_pairs(
             ]
             for column, part in zip((bare, masked, alpha), small, strict=True):
                 column.append(np.asarray(part, dtype=np.uint8))
-            kept.append((f"{file.name}#{number}", person, split))
+            kept.append((f"{ids[done] if ids else file.name}#{number}", person, split))
     progress(len(rows), len(rows))
     if lost:
         notice(f"No face that a mask fits on was found in {lost} of {len(rows)} pictures; they are left out.")
     if not kept:
         raise DataError("None of the pictures shows a face: is this the right folder?")
-    ids, persons, homes = (list(column) for column in zip(*kept, strict=True))
+    pairs_ids, persons, homes = (list(column) for column in zip(*kept, strict=True))
     return pack(
         task=UNMASK, images=np.stack(bare), masked=np.stack(masked), alpha=np.stack(alpha),
-        persons=persons, splits=homes, ids=ids,
+        persons=persons, splits=homes, ids=pairs_ids,
     )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ml.landmarks import KEYPOINT_NAMES
 SMILEY, KEYPOINTS, UNMASK = TASKS = ("smiley", "keypoints", "unmask")
 
 _ROWS = 1000  # at once
+_BY_PICTURE = {"split_by": "picture"}
 Texts = NDArray[np.str_]
 Pictures = NDArray[np.uint8]
 
@@ -38,7 +39,7 @@ class PackedData:
         ids: [N] opaque, unique.
         classes: the labels' names; empty where there are none.
         data_hash: SHA-256 over everything but ``about``.
-        about: whatever the writer wanted to be kept with it.
+        about: whatever the writer wanted to be kept with it; ``split_by`` is "picture" where people are not kept apart.
         task: "smiley", "keypoints" or "unmask".
         points: keypoints only: float32 [N, 15, 2], pixels of ``images``, NaN where a point is missing.
         masked: unmask only: uint8 like ``images``, the same faces with a mask on.
@@ -121,8 +122,14 @@ def divided_by_picture(data: PackedData, *, seed: int = 0) -> PackedData:
         task=data.task, images=np.asarray(data.images), persons=[f"picture-{i}" for i in range(len(data))],
         splits=data.splits[order].tolist(), ids=data.ids.tolist(),
         labels=[data.classes[i] for i in data.labels] if data.classes else None, classes=data.classes or None,
-        points=data.points, masked=data.masked, alpha=data.alpha,
+        points=data.points, masked=data.masked, alpha=data.alpha, about={**data.about, **_BY_PICTURE},
     )  # fmt: skip
+
+
+def without_people(data: PackedData, notice: Callable[[str], None]) -> PackedData:
+    """The same data, of which nobody knows who is in which picture; the notice says so."""
+    notice("No person column: each picture counts as somebody else's.")
+    return replace(data, about={**data.about, **_BY_PICTURE})
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from ml.data.keypoint_sources import (
     keypoints_from_photos,
 )
 from ml.data.manifest import MANIFEST, read_packed
-from ml.data.packed import KEYPOINTS, SMILEY, UNMASK, DataError, PackedData, pack
-from ml.data.splits import SHARES, assign_splits
+from ml.data.packed import KEYPOINTS, SMILEY, UNMASK, DataError, PackedData, pack, without_people
+from ml.data.splits import SHARES, split_people
 from ml.faces.analyse import FaceAnalyser
 from ml.pictures import UnreadablePicture, read_picture
 
@@ -39,11 +40,13 @@ def load_data(
 ) -> PackedData:
     """Load what a task learns from. What is not packed is divided by person here, the same way for the same seed.
 
+    What is packed is read once to compare its hashes: nothing is learnt from a damaged one.
+
     Args:
         task: "smiley" (see :func:`load_smiley_data`), "keypoints" or "unmask".
         path: a packed directory; for keypoints Kaggle's CSV, also gzipped, an ``.npz`` with ``image``, ``points``
             and ``person``, or photos, whose points are the face mesh's; for unmask photos. Photos are a folder of them,
-            or a CSV ``file,person`` beside them.
+            or a CSV ``file,person`` beside them; a column ``smiley`` lets people be divided as for smileys.
         size: side of the crops cut from photos.
         seed: of the division into train, validation and test, and of the masks.
         shares: of people in train, validation and test.
@@ -56,7 +59,7 @@ def load_data(
     """
     path = Path(path)
     if (path / MANIFEST).is_file():
-        data = read_packed(path)
+        data = read_packed(path, verify=True)
         if data.task != task:
             raise DataError(f"{path} is a data set for {data.task}, not for {task}: name another.")
         return data
@@ -66,41 +69,75 @@ def load_data(
         if path.is_file() and path.suffix == ".npz":
             return keypoints_from_npz(path, seed=seed, shares=shares)
         if path.is_file() and has_keypoints(path):
-            return keypoints_from_csv(path, seed=seed, shares=shares)
-        return keypoints_from_photos(
-            _faces_in(path), size=size, seed=seed, shares=shares, notice=notice, progress=progress
-        )
+            return keypoints_from_csv(path, seed=seed, shares=shares, notice=notice)
+        faces = _faces_in(path)
+        data = keypoints_from_photos(
+            faces.rows, ids=faces.ids, labels=faces.labels, size=size, seed=seed, shares=shares, notice=notice,
+            progress=progress,
+        )  # fmt: skip
+        return data if faces.named else without_people(data, notice)
     if task == UNMASK:
         # Drawing masks loads what nothing else here needs.
         from ml.data.mask_sources import mask_pairs
 
-        return mask_pairs(
-            _faces_in(path), size=size, variants=variants, seed=seed, shares=shares, notice=notice,
-            progress=progress,
+        faces = _faces_in(path)
+        data = mask_pairs(
+            faces.rows, ids=faces.ids, labels=faces.labels, size=size, variants=variants, seed=seed, shares=shares,
+            notice=notice, progress=progress,
         )  # fmt: skip
+        return data if faces.named else without_people(data, notice)
     raise DataError(f"There is no task called {task!r}.")
 
 
-def _faces_in(path: Path) -> list[tuple[Path, str]]:
-    """(file, person) of a folder of photos or of the CSV beside them."""
+class _Faces(NamedTuple):
+    """(file, person), id and label of each photo, and whether people are named at all."""
+
+    rows: list[tuple[Path, str]]
+    ids: list[str]
+    labels: list[str]
+    named: bool
+
+
+def _faces_in(path: Path) -> _Faces:
+    """What is in a folder of photos or in the CSV beside them."""
     table = path / "labels.csv" if path.is_dir() else path
     if table.suffix == ".csv" and table.is_file():
-        rows = _rows(table, {"file"}, "file,person")
-        return [(table.parent / row["file"], row.get("person") or row["file"]) for row in rows if row["file"]]
+        rows = [row for row in _rows(table, {"file"}, "file,person") if row["file"]]
+        return _Faces(
+            [(table.parent / row["file"], row.get("person") or row["file"]) for row in rows],
+            [row["file"] for row in rows],
+            [row.get("smiley") or "" for row in rows],
+            any(row.get("person") for row in rows),
+        )
     found = sorted(p for p in path.glob("*") if p.suffix.lower() in _PICTURES) if path.is_dir() else []
     if not found:
         raise DataError(
             f"{path} is no data: name a packed data set, a folder of photos, or a CSV file,person beside them."
         )
-    return [(file, file.name) for file in found]
+    names = [file.name for file in found]
+    return _Faces(list(zip(found, names, strict=True)), names, [""] * len(names), named=False)
 
 
 def _rows(path: Path, needed: set[str], form: str) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not needed <= set(reader.fieldnames or ()):
-            raise DataError(f"{path} lacks a column: its first line has to be {form}.")
-        return list(reader)
+    rows = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not needed <= set(reader.fieldnames or ()):
+                raise DataError(f"{path} lacks a column: its first line has to be {form}.")
+            for row in reader:
+                empty = sorted(name for name in needed if not (row[name] or "").strip())
+                if row["file"] and empty:
+                    where = f"{path}, line {reader.line_num}"
+                    raise DataError(
+                        f"{where}: {row['file']} has no {empty[0]}: add it, or leave the line out."
+                    )
+                rows.append(row)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: save it as UTF-8.") from error
+    except csv.Error as error:
+        raise DataError(f"{path} is no CSV ({error}): its first line has to be {form}.") from error
+    return rows
 
 
 def load_smiley_data(
@@ -129,7 +166,7 @@ def load_smiley_data(
     """
     path = Path(path)
     if (path / MANIFEST).is_file():
-        return read_packed(path)
+        return read_packed(path, verify=True)
     if path.is_dir() and (path / "labels.csv").is_file():
         path = path / "labels.csv"
     if path.suffix == ".npz" and path.is_file():
@@ -142,14 +179,6 @@ def load_smiley_data(
     )
 
 
-def _splits(
-    persons: Iterable[str], labels: Iterable[str], seed: int, shares: tuple[float, float, float]
-) -> list[str]:
-    photos = list(zip(persons, labels, strict=True))
-    assigned = assign_splits(photos, seed=seed, shares=shares)
-    return [assigned[person] for person, _ in photos]
-
-
 def _from_npz(path: Path, seed: int, shares: tuple[float, float, float]) -> PackedData:
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -157,7 +186,7 @@ def _from_npz(path: Path, seed: int, shares: tuple[float, float, float]) -> Pack
             if missing:
                 raise DataError(f"{path} lacks {', '.join(missing)}: it needs image, label and person.")
             images, labels, persons = arrays["image"], arrays["label"], arrays["person"]
-            classes = arrays["classes"].tolist() if "classes" in arrays.files else None
+            classes = arrays["classes"] if "classes" in arrays.files else None
     except DataError:
         raise
     except Exception as error:
@@ -167,17 +196,24 @@ def _from_npz(path: Path, seed: int, shares: tuple[float, float, float]) -> Pack
         ) from error
     if images.dtype != np.uint8:
         raise DataError(f"{path} has {images.dtype} pictures: save them as uint8, 0 to 255.")
-    names = [
-        classes[i] if classes is not None and labels.dtype.kind in "iu" else str(i) for i in labels.tolist()
-    ]
-    people = [str(person) for person in persons.tolist()]
-    if not len(images) == len(names) == len(people):
-        raise DataError(f"{path} has {len(images)} pictures, {len(names)} labels and {len(people)} persons.")
+    if not len(images) == len(labels) == len(persons):
+        raise DataError(
+            f"{path} has {len(images)} pictures, {len(labels)} labels and {len(persons)} persons."
+        )
+    if classes is not None and labels.dtype.kind in "iu":
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise DataError(
+                f"{path}: row {row} has label {labels[row]}, but there are {len(classes)} classes."
+            )
+        labels = classes[labels]
+    names, people = ([str(value) for value in column.tolist()] for column in (labels, persons))
     return pack(
         images=images[..., None] if images.ndim == 3 else images,
         labels=names,
         persons=people,
-        splits=_splits(people, names, seed, shares),
+        splits=split_people(people, names, seed=seed, shares=shares),
         ids=[str(i) for i in range(len(names))],
     )
 
@@ -216,10 +252,11 @@ def _from_csv(
     labels = [row["smiley"] for row in kept]
     # Without a column for it, every picture is somebody else's.
     persons = [row.get("person") or row["file"] for row in kept]
-    return pack(
+    data = pack(
         images=np.stack(crops),
         labels=labels,
         persons=persons,
-        splits=_splits(persons, labels, seed, shares),
+        splits=split_people(persons, labels, seed=seed, shares=shares),
         ids=[row["file"] for row in kept],
     )
+    return data if any(row.get("person") for row in rows) else without_people(data, notice)

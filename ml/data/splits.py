@@ -80,10 +80,15 @@ def assign_splits(
 
 
 def split_people(
-    persons: Sequence[str], *, seed: int = 0, shares: tuple[float, float, float] = SHARES
+    persons: Sequence[str],
+    labels: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float, float] = SHARES,
 ) -> list[str]:
-    """The split of each picture where there are no labels to stratify by: as :func:`assign_splits`."""
-    assigned = assign_splits([(person, "") for person in persons], seed=seed, shares=shares)
+    """The split of each picture, by :func:`assign_splits`; without labels there is nothing to stratify by."""
+    photos = zip(persons, labels if labels is not None else [""] * len(persons), strict=True)
+    assigned = assign_splits(photos, seed=seed, shares=shares)
     return [assigned[person] for person in persons]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ml.config import seed
 from ml.each_picture import NotDone, each_picture
 from ml.faces.analyse import FaceAnalyser
 from ml.masks.styles import STYLES, draw_style
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style", choices=sorted(STYLES), metavar="NAME", help=f"of {', '.join(STYLES)}; else drawn"
     )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same pictures (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="the same seed, the same pictures (default 0)")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="NAME.png and NAME.alpha.png go there"
     )

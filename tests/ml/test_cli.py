@@ -1,6 +1,8 @@
 """The command line: JSON lines and nothing else, one sentence for what cannot be, no framework where none is needed."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 
@@ -126,13 +128,30 @@ def test_predict_prints_the_whole_distribution(trained, photo, tmp_path, capfd):
         (["train", "smiley", "--data", "PACKED", "--out", "OUT", "--epochs", "0"], "at least 1"),
         (["train", "smiley", "--data", "PACKED", "--out", "OUT", "--max-seconds", "-1"], "over 0"),
         (["train", "smiley", "--data", "PACKED", "--out", "FILE/x"], "written"),
+        (
+            ["train", "smiley", "--data", "PACKED", "--out", "OUT", "--seed", "4294967296"],
+            "from 0 to 4294967295",
+        ),
+        (["train", "smiley", "--data", "PACKED", "--out", "OUT", "--filters", "8,8"], "leave them out"),
+        (["train", "keypoints", "--data", "/none", "--out", "OUT", "--size", "100"], "for its own, 96"),
+        (["train", "smiley", "--data", "DAMAGED", "--out", "OUT"], "was changed after it was written"),
         (["evaluate", "--model", "/none", "--data", "PACKED"], "training run"),
         (["predict", "--model", "OUT", "x.jpg"], "training run"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_exit_code_2(line, says, packed, tmp_path, capfd):
     (tmp_path / "file").write_text("")
-    places = {"PACKED": str(packed), "OUT": str(tmp_path / "out"), "FILE/x": str(tmp_path / "file" / "x")}
+    damaged = tmp_path / "damaged"
+    shutil.copytree(packed, damaged)
+    content = bytearray((damaged / "pictures.npy").read_bytes())
+    content[-40] ^= 1  # a pixel
+    (damaged / "pictures.npy").write_bytes(content)
+    places = {
+        "PACKED": str(packed),
+        "DAMAGED": str(damaged),
+        "OUT": str(tmp_path / "out"),
+        "FILE/x": str(tmp_path / "file" / "x"),
+    }
     assert main([places.get(word, word) for word in line]) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -145,6 +164,69 @@ def test_a_word_that_is_no_command_is_exit_code_2(capfd):
         with pytest.raises(SystemExit) as raised:
             main(line)
         assert raised.value.code == 2
+
+
+@pytest.mark.parametrize("command", [["mask", "--out", "OUT"], ["try"]])
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "x"])
+def test_a_seed_that_no_generator_takes_is_refused(command, seed, photo, tmp_path, capfd):
+    with pytest.raises(SystemExit) as raised:
+        main([str(tmp_path) if word == "OUT" else word for word in [*command, f"--seed={seed}", str(photo)]])
+    assert raised.value.code == 2
+    assert f"a whole number from 0 to 4294967295 is needed, not {seed}" in capfd.readouterr().err
+
+
+def test_a_reader_that_goes_ends_it_quietly(photo):
+    line = [sys.executable, "-m", "ml", "faces", str(photo), str(photo), str(photo), "--json"]
+    ran = subprocess.run(
+        ["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", *line],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 141
+    assert not re.search("room|Traceback|Broken", ran.stderr)
+
+
+def test_only_a_training_goes_on_where_it_was_interrupted(monkeypatch, photo, tmp_path, capfd):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ml.data.sources.load_data", interrupt)
+    monkeypatch.setattr("ml.cli.each_picture", interrupt)
+    assert main(["train", "smiley", "--data", "x", "--out", str(tmp_path / "out")]) == 130
+    assert "goes on where this one stopped" in capfd.readouterr().err
+    assert main(["faces", str(photo)]) == 130
+    assert capfd.readouterr().err == "Interrupted.\n"
+
+
+def test_another_model_is_replaced_by_the_option_alone(trained, packed, tmp_path, capfd):
+    out = tmp_path / "model"
+    shutil.copytree(trained[0], out)
+    line = [
+        "train",
+        "smiley",
+        "--data",
+        str(packed),
+        "--epochs",
+        "1",
+        "--out",
+        str(out),
+        "--split-by",
+        "picture",
+    ]
+    assert main(line) == 2
+    assert "--replace" in capfd.readouterr().err
+    assert main([*line, "--replace"]) == 0
+    training = json.loads((out / "artifact.json").read_text())["training"]
+    assert (training["epochs"], training["split_by"]) == (1, "picture")
+
+
+def test_a_class_may_be_called_anything(tmp_path):
+    from ml.plots import confusion_matrix_png
+
+    confusion_matrix_png([[1, 0], [1, 1]], ["$_$", "$^$ {"], tmp_path / "matrix.png", title="$_$")
+    with Image.open(tmp_path / "matrix.png") as drawn:
+        assert min(drawn.size) > 200
 
 
 def test_faces_and_serving_load_no_training_framework(trained, photo):

@@ -1,14 +1,15 @@
 """Data sets are whole or refused."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ml.data.manifest import DataError, pack, pack_opened, read_packed, write_packed
+from ml.data.manifest import DamagedShard, DataError, pack, pack_opened, read_packed, write_packed
 from ml.data.shards import Rows, write_shard
-from ml.data.sources import load_smiley_data
+from ml.data.sources import load_data, load_smiley_data
 from ml.data.splits import SPLITS
 
 
@@ -97,10 +98,19 @@ def test_damage_and_later_formats_are_named(tmp_path):
         read_packed(tmp_path)
     manifest, shard = json.loads((place / "manifest.json").read_text()), place / "pictures.npy"
     whole = shard.read_bytes()
-    shard.write_bytes(whole[:-40] + b"!" + whole[-39:])
+    in_a_picture = whole[:-40] + b"!" + whole[-39:]
+    shard.write_bytes(in_a_picture)
     read_packed(place)
-    with pytest.raises(DataError, match=r"pictures\.npy was changed"):
-        read_packed(place, verify=True)
+    for read in (partial(read_packed, verify=True), partial(load_data, "smiley", size=8)):
+        with pytest.raises(DamagedShard, match=r"pictures\.npy was changed"):
+            read(place)
+    of_a_person = whole.replace("p1".encode("utf-32-le"), "p9".encode("utf-32-le"))
+    shard.write_bytes(of_a_person)
+    with pytest.raises(DataError, match="was changed after it was written"):
+        read_packed(place)
+    shard.write_bytes(whole.replace("p1".encode("utf-32-le"), b"\x00\xd8\x00\x00" * 2))
+    with pytest.raises(DataError, match="damaged"):
+        read_packed(place)
     shard.write_bytes(whole[:-1])
     with pytest.raises(DataError, match=r"pictures\.npy is damaged"):
         read_packed(place)
@@ -162,12 +172,33 @@ def test_an_npz_is_divided_by_person_the_same_way_each_time(tmp_path):
         ({"image": pictures()}, "lacks label, person"),
         ({"image": pictures().astype(float), "label": np.arange(6), "person": np.arange(6)}, "uint8"),
         ({"image": pictures(), "label": np.arange(5), "person": np.arange(6)}, "5 labels"),
+        (
+            {"image": pictures(), "label": np.arange(6), "person": np.arange(6), "classes": np.arange(4)},
+            "row 4 has label 4, but there are 4 classes",
+        ),
+        (
+            {
+                "image": pictures(),
+                "label": np.array([0, -1] * 3),
+                "person": np.arange(6),
+                "classes": ["a", "b"],
+            },
+            "row 1 has label -1",
+        ),
     ],
 )
 def test_an_npz_that_does_not_fit_is_refused(tmp_path, arrays, says):
     np.savez(tmp_path / "faces.npz", **arrays)
     with pytest.raises(DataError, match=says):
         load_smiley_data(tmp_path / "faces.npz", size=48)
+
+
+def test_classes_of_an_npz_may_be_numbers(tmp_path):
+    file = tmp_path / "faces.npz"
+    np.savez(file, image=pictures(), label=np.arange(6) % 2, person=np.arange(6), classes=np.array([30, 40]))
+    data = load_smiley_data(file, size=48)
+    assert data.classes == ("30", "40")
+    assert data.labels.tolist() == [0, 1] * 3
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
@@ -191,6 +222,36 @@ def test_a_csv_beside_its_pictures_becomes_aligned_crops(tmp_path, astronaut):
     assert data.ids.tolist() == ["a.jpg", "b.jpg"]
     assert data.persons.tolist() == ["ann", "bob"]
     assert len(notices) == 2
+
+
+def test_a_csv_without_people_says_that_everybody_is_somebody_else(tmp_path, astronaut):
+    Image.fromarray(astronaut).save(tmp_path / "a.jpg")
+    for table in ("file,smiley\na.jpg,grin\n", "file,person,smiley\na.jpg,,grin\n"):
+        (tmp_path / "labels.csv").write_text(table)
+        said: list[str] = []
+        data = load_smiley_data(tmp_path, size=48, notice=said.append)
+        assert said == ["No person column: each picture counts as somebody else's."]
+        assert data.about == {"split_by": "picture"}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (b"file,person,smiley\na.jpg,ann,grin\nb.jpg,bob,\n", r"labels\.csv, line 3: b\.jpg has no smiley"),
+        (b"file,person,smiley\na.jpg,ann,grin\nb.jpg,bob, \n", "line 3"),
+        (b"file,person,smiley\na.jpg,ann\n", "line 2"),
+        (
+            "file,person,smiley\na.jpg,Zoë,grin\n".encode("latin-1"),
+            r"labels\.csv is not UTF-8: save it as UTF-8",
+        ),
+        (b"file,smiley\na.jpg," + b"x" * 10_100_000, "is no CSV"),
+    ],
+    ids=["empty", "blank", "short", "latin-1", "endless"],
+)
+def test_a_csv_that_does_not_fit_is_refused_with_the_line(tmp_path, table, says):
+    (tmp_path / "labels.csv").write_bytes(table)
+    with pytest.raises(DataError, match=says):
+        load_smiley_data(tmp_path, size=48)
 
 
 def test_what_is_no_data_is_refused_with_the_cure(tmp_path):

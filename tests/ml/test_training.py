@@ -11,6 +11,7 @@ from ml.artifacts import ArtifactError, read_artifact
 from ml.checkpoints import Checkpoints
 from ml.config import ConfigError, TrainConfig
 from ml.data.manifest import DataError, pack
+from ml.data.packed import divided_by_picture
 from ml.evaluate import evaluate
 from ml.metrics import calibration_error, classification_metrics
 from ml.nets.registry import ARCHITECTURES, BEST, Architecture, architecture
@@ -107,8 +108,78 @@ def test_a_finished_run_is_not_done_again(model, drawn_faces):
     stamp = (model / "model.tflite").stat().st_mtime_ns
     train(CONFIG, drawn_faces, model)
     assert (model / "model.tflite").stat().st_mtime_ns == stamp
-    with pytest.raises(ConfigError, match="another finished model"):
+    with pytest.raises(ConfigError, match=r"another finished model.*--replace"):
         train(replace(CONFIG, seed=5), drawn_faces, model)
+
+
+def test_another_finished_model_is_replaced_where_that_is_asked_for(tmp_path, model, drawn_faces):
+    place, once, said = tmp_path / "copy", replace(TINY, epochs=1, seed=5), []
+    shutil.copytree(model, place)
+    (place / "of-the-users.txt").write_text("stays")
+    train(CONFIG, drawn_faces, place, said.append, replace=True)
+    assert ["nothing to do" in event["message"] for event in said] == [True]
+    with pytest.raises(DataError):
+        train(once, shapes(people=2), place, replace=True)
+    assert read_artifact(place).config == CONFIG.as_dict(), "until there is something to replace it by"
+    train(once, drawn_faces, place, said.append, replace=True)
+    assert any("is replaced" in event.get("message", "") for event in said)
+    assert read_artifact(place).config == once.as_dict()
+    assert (place / "of-the-users.txt").read_text() == "stays"
+    (place / "model.tflite").write_bytes(b"damaged")
+    with pytest.raises(ArtifactError):
+        train(once, drawn_faces, place)
+    train(once, drawn_faces, place, replace=True)
+    assert read_artifact(place).config == once.as_dict()
+    with pytest.raises(ConfigError, match="cannot begin with the model that it replaces"):
+        train(replace(once, warm_start=str(place)), drawn_faces, place, replace=True)
+
+
+def test_the_artifact_says_what_is_needed_to_repeat_and_to_judge_it(tmp_path, model, drawn_faces):
+    said = []
+    kept = replace(drawn_faces, about={"version": 7})
+    once = replace(TINY, epochs=1, warm_start=str(model))
+    out = train(once, kept, tmp_path / "same", said.append)
+    begun = read_artifact(model)
+    training = read_artifact(out).training
+    assert training["split_by"] == "person"
+    assert training["about"] == {"version": 7}
+    assert training["warm_start"] == {
+        "data_hash": begun.data_hash, "model_sha256": begun.files["model.keras"],
+    }  # fmt: skip
+    assert not any("other data" in event.get("message", "") for event in said)
+    assert "not kept apart" not in (out / "card.md").read_text()
+    assert begun.data_hash[:16] in (out / "card.md").read_text()
+    apart = train(once, divided_by_picture(kept), tmp_path / "by-picture", said.append)
+    assert any(
+        event.get("message")
+        == "Begun with a model that learned from other data: people tested here may have been in it."
+        for event in said
+    )
+    training = read_artifact(apart).training
+    assert training["split_by"] == "picture"
+    assert training["about"]["version"] == 7
+    assert "People were not kept apart" in (apart / "card.md").read_text()
+    assert begun.training["warm_start"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"task": "unmask", "architecture": "smielfy_unmask", "size": 100}, r"size 100: .*its own, 128\.$"),
+        ({"task": "keypoints", "architecture": "conv_head", "size": 64}, "size 64: .*its own, 96"),
+        ({"task": "keypoints", "architecture": "smielfy_points", "size": 100}, "size 100"),
+        ({"task": "unmask", "architecture": "unet", "filters": (8, 8)}, r"filters 8, 8: .*equally many"),
+        (
+            {"task": "unmask", "architecture": "unet", "filters": (0, 8), "kernels": (3, 3)},
+            "strictly positive",
+        ),
+        ({"architecture": "smielfy_faces", "filters": (8, 8)}, "no filters and kernels to choose"),
+    ],
+)
+def test_a_shape_that_a_network_cannot_have_is_refused_with_the_cure(tmp_path, drawn_faces, settings, says):
+    with pytest.raises(ConfigError, match=says):
+        train(TrainConfig(**settings), drawn_faces, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 class Killed(BaseException):
@@ -258,7 +329,53 @@ def test_half_a_checkpoint_is_passed_over(tmp_path):
     assert state == {"x": 1, "epoch": 1}
     assert [array.shape for array in arrays["net"]] == [(3,), (2, 2)]
     checkpoints.save(4, {"x": 4}, {})
-    assert [path.name for path in tmp_path.glob("epoch-*")] == ["epoch-000004"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000001", "epoch-000004"]
+    checkpoints.save(5, {"x": 5}, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000004", "epoch-000005"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda place: (place / "arrays.npz").write_bytes((place / "arrays.npz").read_bytes()[:-30]),
+        lambda place: (place / "arrays.npz").write_bytes(b""),
+        lambda place: (place / "arrays.npz").write_bytes(
+            (place / "arrays.npz").read_bytes().replace(np.arange(3).tobytes(), np.arange(3, 6).tobytes())
+        ),
+        lambda place: (place / "state.json").write_text('{"x": '),
+        lambda place: (place / "state.json").write_text("[]"),
+    ],
+    ids=["cut-off", "empty", "changed", "half-a-state", "no-state"],
+)
+def test_a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from(tmp_path, damage):
+    before = Checkpoints(tmp_path)
+    for epoch in (1, 2):
+        before.save(epoch, {"x": epoch}, {"net": [np.arange(3)]})
+    damage(tmp_path / "epoch-000002")
+    said = []
+    after = Checkpoints(tmp_path, said.append)
+    state, arrays = after.latest()
+    assert state == {"x": 1, "epoch": 1}
+    assert arrays["net"][0].tolist() == [0, 1, 2]
+    assert said == [f"The checkpoint {tmp_path / 'epoch-000002'} is damaged and passed over."]
+    after.save(2, {"x": 2}, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000001", "epoch-000002"]
+    assert after.latest()[0]["x"] == 2
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_begins_anew(tmp_path, drawn_faces):
+    def kill(event):
+        if event["event"] == "batch" and event["epoch"] == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(TINY, drawn_faces, tmp_path / "out", kill)
+    for file in (tmp_path / "out" / "checkpoints").glob("*/arrays.npz"):
+        file.write_bytes(file.read_bytes()[:1000])
+    said = []
+    info = read_artifact(train(TINY, drawn_faces, tmp_path / "out", said.append))
+    assert any("passed over" in event.get("message", "") for event in said)
+    assert info.training["epochs"] == 3
 
 
 def test_the_published_network_is_as_published():
@@ -308,6 +425,15 @@ def test_calibration_error_is_the_gap_between_stated_and_true():
 def test_a_config_survives_json_and_refuses_nonsense():
     config = TrainConfig(epochs=3, max_seconds=9.5, seed=4)
     assert TrainConfig.from_json(config.to_json()) == config
-    for text in ("{", "[]", '{"epoch": 3}', '{"epochs": 0}', '{"epochs": "many"}', '{"learning_rate": 2}'):
+    for text in (
+        "{",
+        "[]",
+        '{"epoch": 3}',
+        '{"epochs": 0}',
+        '{"seed": 4294967296}',
+        '{"seed": -1}',
+        '{"epochs": "many"}',
+        '{"learning_rate": 2}',
+    ):
         with pytest.raises(ConfigError):
             TrainConfig.from_json(text)
