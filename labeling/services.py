@@ -195,6 +195,7 @@ def decision_update(*, photo: Photo) -> Decision:
         decision.save()
         entry_refresh(photo=photo)
         return decision
+    before = decision.outcome
     decision.outcome, decision.smiley, decision.changed_at = outcome.state, smiley, timezone.now()
     decision.save()
     if decision.by_reviews and tally.ballots == 1:
@@ -206,7 +207,7 @@ def decision_update(*, photo: Photo) -> Decision:
         open_again=outcome.state == Decision.Outcome.OPEN,
         hidden=outcome.state == Decision.Outcome.HIDDEN,
     )
-    decision_changed.send(sender=Decision, photo=photo, decision=decision)
+    decision_changed.send(sender=Decision, photo=photo, decision=decision, before=before)
     return decision
 
 

@@ -8,6 +8,7 @@ from celery.signals import heartbeat_sent
 from django.utils import timezone
 
 from .models import Job, QueuePulse
+from .signals import worker_beats
 
 _PULSE_SECONDS = 10
 _last_pulse = 0.0
@@ -30,3 +31,4 @@ def _on_heartbeat(**kwargs: Any) -> None:
         return
     _last_pulse = time.monotonic()
     worker_pulse([queue for queue in current_app.amqp.queues.consume_from if queue in Job.Queue.values])
+    worker_beats.send_robust(sender=None)  # which logs what a receiver raises

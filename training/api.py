@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.db.models import Case, When
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -20,7 +21,7 @@ from labeling.models import Face
 from operations.models import Job
 from operations.problems import Problem
 
-from .models import Prediction
+from .models import ModelVersion, Prediction
 
 
 class PhotoView(APIView):
@@ -61,10 +62,12 @@ def _face(face: Face) -> dict[str, Any]:
 
 
 def _prediction(photo: Photo) -> dict[str, Any] | None:
+    """The active model's, else the newest: a model that was rolled back to has said it before others."""
+    serves = Case(When(model__state=ModelVersion.State.ACTIVE, then=0), default=1)
     made = (
         Prediction.objects.filter(face__photo=photo)
         .select_related("smiley", "model")
-        .order_by("-created_at")
+        .order_by(serves, "-created_at")
         .first()
     )
     if made is None:

@@ -106,6 +106,30 @@ def _learned_from(numbers: list[int]) -> set[int]:
     return found
 
 
+def photo_suspend(*, photo: Photo) -> list[int]:
+    """A photo that is hidden stays an item of its versions, and is in nothing that is made from them until it is opened
+    again: they get a revision without it. A draft loses it without a trace. Returns the versions."""
+    datasets_hold()
+    DatasetItem.objects.filter(photo=photo, version__draft=True).delete()
+    if numbers := _revisions_request(photo):
+        versions_shrunk.send(sender=DatasetVersion, numbers=numbers)
+    return numbers
+
+
+def photo_resume(*, photo: Photo) -> None:
+    """A photo that was hidden is in its versions as before, which get a revision with it."""
+    datasets_hold()
+    _revisions_request(photo)
+
+
+def _revisions_request(photo: Photo) -> list[int]:
+    """Returns the versions of which it is an item."""
+    items = DatasetItem.objects.filter(photo=photo, version__draft=False).order_by("version_id")
+    numbers = list(items.values_list("version_id", flat=True))
+    jobs_enqueue(name="training.revise_dataset", payloads={str(number): {} for number in numbers})
+    return numbers
+
+
 def photos_leave_releases(*, ended: Consent) -> set[int]:
     """What somebody shared until a consent of theirs ended that: its tombstones say in which versions' releases it was.
     The versions keep it. Returns the versions in which it is."""
@@ -169,9 +193,9 @@ def manifest_adopt(version: DatasetVersion, manifest: Manifest, *, name: str, re
 
 
 def items_of(version: DatasetVersion) -> QuerySet[DatasetItem]:
-    """What is left of a version, and may be learned from."""
-    allowed = Photo.objects.allowed_for_training().filter(pk=OuterRef("photo_id"))
-    return version.items.filter(Exists(allowed))
+    """What is left of a version, may be learned from, and is not hidden."""
+    allowed = Photo.objects.allowed_for_training().exclude(state=Photo.State.HIDDEN)
+    return version.items.filter(Exists(allowed.filter(pk=OuterRef("photo_id"))))
 
 
 def dataset_latest() -> DatasetVersion:

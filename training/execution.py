@@ -140,10 +140,9 @@ def _pack(run: TrainingRun, pack: Path, watch: Callable[[], None]) -> None:
 
 
 def runs_tidy() -> None:
-    """Fail the runs that nobody will do any more, and remove what attempts that are over have left on this disk."""
+    """Fail the runs that nobody will do any more."""
     for run_id in TrainingRun.objects.filter(state__in=UNFINISHED).values_list("pk", flat=True):
         _fail_if_forsaken(run_id)
-    folders_tidy()
 
 
 @transaction.atomic

@@ -86,6 +86,15 @@ def _store(face: Face, model: ModelVersion, distribution: dict[str, float]) -> P
     return prediction
 
 
+@transaction.atomic
+def opinion_repeat(*, face_id: uuid.UUID) -> None:
+    """Tell the review queue again what the active model has said of a face before."""
+    photos = Photo.objects.select_for_update(no_key=True, of=("self",))
+    photo = photos.filter(faces=face_id).first()
+    if photo is not None:
+        opinion_tell(photo)
+
+
 def opinion_tell(photo: Photo) -> None:
     """Tell the review queue what the active model says of a photo that is locked, if it has said anything."""
     made = Prediction.objects.filter(

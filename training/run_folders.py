@@ -38,7 +38,7 @@ def folder_remove(folder: Path) -> None:
 def folders_tidy() -> None:
     """Remove what is left of attempts that are over; the checkpoints too, unless the run is still to be done.
 
-    Looks at this machine only, so that every worker that trains has to do it.
+    Looks at this machine only, so that the workers of each do it at every sign of life.
     """
     # Listed before the jobs are read: the lease under which a folder was made is older than the folder.
     folders = list(_root().glob("*.*"))

@@ -46,6 +46,7 @@ _UNUSED = timedelta(
     hours=1
 )  # so long a shard of an old version is kept for a training that is about to take it
 _POLL_SECONDS = 0.5
+_USED_SECONDS = 300.0  # so often it is noted that they are used: packing may take longer than they are kept
 
 
 class ShardGone(Exception):
@@ -84,13 +85,18 @@ def shards_want(version: DatasetVersion, task: str, size: int, plans: list[Plan]
     )
     wanted = {plan.inputs for plan in plans}
     same = PackShard.objects.filter(task=task, size=size)
+    _note_used(plans)
     for some in _by_hundreds(sorted(wanted)):
-        same.filter(pk__in=some).update(used_at=timezone.now())
         same.filter(pk__in=some, changed=True).update(changed=False, ready_at=None)  # wanted again
         same.filter(pk__in=some, version__lt=version.pk).update(version=version)
     known = same.filter(version=version).values_list("pk", flat=True)
     for some in _by_hundreds(sorted(set(known) - wanted)):
         same.filter(pk__in=some, version=version).update(changed=True, ready_at=None)
+
+
+def _note_used(plans: list[Plan]) -> None:
+    for some in _by_hundreds(sorted({plan.inputs for plan in plans})):
+        PackShard.objects.filter(pk__in=some).update(used_at=timezone.now())
 
 
 def shards_make(plans: list[Plan], watch: Callable[[], None]) -> None:
@@ -103,10 +109,14 @@ def shards_make(plans: list[Plan], watch: Callable[[], None]) -> None:
     for some in _by_hundreds(waiting):
         watch()
         jobs_enqueue(name=JOB, payloads={inputs: {} for inputs in some})
+    noted = time.monotonic()
     while waiting:
         # From the end: the workers begin with the first.
         for inputs in reversed(waiting):
             watch()
+            if time.monotonic() - noted >= _USED_SECONDS:
+                _note_used(plans)
+                noted = time.monotonic()
             _take_part(inputs)
         waiting = [inputs for inputs in waiting if not _ready(inputs)]
         if waiting:

@@ -11,6 +11,7 @@ from labeling.models import MaskedFace
 from operations.problems import Problem
 
 from .artifacts import artifact_fetch
+from .datasets import items_of
 from .models import ModelVersion, Split, Task
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _SHOWN = 8
 
 def strips_of(model: ModelVersion) -> "QuerySet[MaskedFace]":
     """Masked faces of the test people that are still there, the same ones each time."""
-    items = model.run.version.items.filter(split=Split.TEST)
+    items = items_of(model.run.version).filter(split=Split.TEST)
     faces = MaskedFace.objects.filter(face__is_subject=True, face__photo__in=items.values("photo"))
     return faces.select_related("face").order_by("pk")[:_SHOWN]
 

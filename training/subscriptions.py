@@ -12,19 +12,22 @@ from django.dispatch import receiver
 from collector.models import Consent, Participant, Photo, PhotoQuerySet
 from collector.signals import consent_revoked, photos_withdrawn, sharing_ended
 from labeling.filters import queue_filter
-from labeling.models import Face
-from labeling.signals import face_found, photo_queued
+from labeling.models import Decision, Face
+from labeling.signals import decision_changed, face_found, photo_queued
 from operations.jobs.housekeeping import round_begin
 from operations.jobs.registry import housekeeping, job_handler
 from operations.jobs.running import RunningJob
 from operations.jobs.services import job_enqueue
 from operations.models import Job
+from operations.signals import worker_beats
 
 from . import shards
 from .datasets import (
     dataset_revise,
     freezable,
     freeze_request,
+    photo_resume,
+    photo_suspend,
     photos_leave_datasets,
     photos_leave_releases,
 )
@@ -34,6 +37,7 @@ from .freezing import freeze_execute
 from .loop import loop_look, loop_train
 from .models import DatasetVersion, ModelVersion, Task
 from .orphans import orphans_erase
+from .run_folders import folders_tidy
 from .signals import model_promoted, versions_shrunk
 
 #: The tasks whose active model looks at every face.
@@ -50,7 +54,13 @@ def _queue_prediction(face: Face, **kwargs: Any) -> None:
 @receiver(model_promoted)
 def _look_again(model: ModelVersion, **kwargs: Any) -> None:
     if model.task in LOOKING:
-        job_enqueue(name="training.repredict", subject=str(model.pk), priority=Job.Priority.BACKLOG)
+        # From the first face on, also where the job that waits has come half the way before another model served.
+        _repredict_enqueue(str(model.pk), after="")
+
+
+def _repredict_enqueue(model: str, *, after: str) -> None:
+    payload = {"after": after}
+    job_enqueue(name="training.repredict", subject=model, payload=payload, priority=Job.Priority.BACKLOG)
 
 
 @receiver(photo_queued)
@@ -76,6 +86,20 @@ def _forget(photos: PhotoQuerySet, **kwargs: Any) -> None:
 @receiver(consent_revoked)
 def _learn_no_more(participant: Participant, **kwargs: Any) -> None:
     _forget(_locked_photos(participant))
+
+
+@receiver(decision_changed)
+def _follow_hiding(photo: Photo, decision: Decision, before: str, **kwargs: Any) -> None:
+    if decision.outcome == Decision.Outcome.HIDDEN:
+        if photo_suspend(photo=photo):
+            shards.shards_forget(photos=Photo.objects.filter(pk=photo.pk))
+    elif before == Decision.Outcome.HIDDEN:
+        photo_resume(photo=photo)
+
+
+@receiver(worker_beats)
+def _tidy_folders(**kwargs: Any) -> None:
+    folders_tidy()
 
 
 @receiver(sharing_ended)
@@ -110,11 +134,10 @@ def _repredict(job: RunningJob) -> None:
 
     after = uuid.UUID(job.payload["after"]) if job.payload.get("after") else None
     last = faces_repredict(model_id=int(job.subject), after=after, report=job.progress)
-    if last is not None:
-        payload = {"after": str(last)}
-        job_enqueue(
-            name="training.repredict", subject=job.subject, payload=payload, priority=Job.Priority.BACKLOG
-        )
+    # Asked for anew meanwhile, it begins with the first face, and comes by the others then.
+    asked_anew = Job.objects.filter(kind="training.repredict", subject=job.subject, state=Job.State.QUEUED)
+    if last is not None and not asked_anew.exists():
+        _repredict_enqueue(job.subject, after=str(last))
 
 
 @job_handler("training.freeze_dataset", queue="bulk", time_limit=3600)

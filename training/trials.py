@@ -2,7 +2,8 @@
 
     scratch       always
     warm          where it is asked for: goes on from the active model, or, for smileys where none is, from the one for
-                  keypoints; only from one that has the same trunk and is not stale
+                  keypoints; only from one that has the same trunk, is not stale, and knows no photo that the run's
+                  version leaves out
     by_picture    where it is asked for: people are not kept apart. It is shown beside the kept one, and never served
 
 They share the run's seconds equally: what is compared has learned for equally long. Of scratch and warm the one is
@@ -20,7 +21,7 @@ from operations.jobs.running import RunningJob
 
 from .artifacts import artifact_check, artifact_fetch
 from .figures import FIGURES
-from .models import ModelVersion, Task, TrainingRun
+from .models import DatasetItem, ModelVersion, Task, TrainingRun
 from .supervise import TrainingFailed, ml_command
 
 SCRATCH, WARM, BY_PICTURE = "scratch", "warm", "by_picture"
@@ -51,9 +52,23 @@ def _source(run: TrainingRun) -> ModelVersion | None:
     """What a warm training goes on from."""
     for task, architecture in ((run.task, run.architecture), (Task.KEYPOINTS, RELATED.get(run.architecture))):
         active = ModelVersion.objects.active(task)
-        if active and active.stale_since is None and active.run.architecture == architecture:
+        if active is None or active.stale_since is not None or active.run.architecture != architecture:
+            continue
+        if not _knows_left_out(active, run):
             return active
     return None
+
+
+def _knows_left_out(model: ModelVersion, run: TrainingRun) -> bool:
+    """Whether it, or what it went on from, learned from a photo that the run's version leaves out, for it is nearly the
+    same as one on which models are compared."""
+    line: ModelVersion | None = model
+    versions = set()
+    while line is not None:
+        versions.add(line.run.version_id)
+        line = line.run.started_from
+    left_out = run.version.left_out.values("photo")
+    return DatasetItem.objects.filter(version__in=versions, photo__in=left_out).exists()
 
 
 def trials_stale(run: TrainingRun) -> bool:
@@ -120,7 +135,8 @@ def _train(
 
     command = ["train", run.task, "--data", str(pack), "--architecture", run.architecture]
     command += ["--out", str(folder / trial["kind"]), "--epochs", str(run.epochs), "--seed", str(run.seed)]
-    command += ["--max-seconds", str(trial["max_seconds"]), "--json"]
+    # What an interrupted attempt has finished of a pack that has changed since is not gone on from.
+    command += ["--replace", "--max-seconds", str(trial["max_seconds"]), "--json"]
     if trial["kind"] == WARM:
         begun = ModelVersion.objects.get(pk=trial["model"])
         source = artifact_fetch(begun)
@@ -136,8 +152,8 @@ def _result(task: str, trial: dict[str, Any]) -> tuple[int, float, float]:
     """Larger for better on the validation people; what has none of its own comes last, and never one by picture."""
     if trial["kind"] == BY_PICTURE or "error" in trial:
         return (-1, 0.0, 0.0)
-    if not (figures := trial.get("figures")):
-        return (0, 0.0, 0.0)
-    figure = FIGURES[Task(task)][0]
-    value = figures[f"validation_{figure.name}"]
-    return (1, value if figure.more_is_better else -value, -figures["validation_loss"])
+    figure, figures = FIGURES[Task(task)][0], trial.get("figures", {})
+    value, loss = (figures.get(f"validation_{name}") for name in (figure.name, "loss"))
+    if value is None or loss is None:  # as an NME is where no picture shows both eyes
+        return (0, 0.0, -(loss or 0.0))
+    return (1, value if figure.more_is_better else -value, -loss)

@@ -1,6 +1,7 @@
 """Trying the models on a picture that is looked at in this process and kept nowhere."""
 
 import base64
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from collector.intake.receive import clean_picture
 from collector.models import Smiley
+from collector.wording import shown
 from operations.problems import Problem
 
 from .artifacts import artifact_fetch
@@ -16,6 +18,8 @@ from .models import ModelVersion, Task
 
 if TYPE_CHECKING:
     from ml.tryout import Trial
+
+logger = logging.getLogger(__name__)
 
 #: Pictures that a web process looks at at the same time; its other threads go on answering.
 _MOST = 2
@@ -54,10 +58,18 @@ def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
         Task.KEYPOINTS: ("keypoints", placer),
         Task.UNMASK: ("unmasker", unmasker),
     }
-    active = {task: model for task in Task if (model := ModelVersion.objects.active(task)) is not None}
-    models: dict[str, Any] = {
-        kinds[task][0]: kinds[task][1](artifact_fetch(model)) for task, model in active.items()
-    }
+    models: dict[str, Any] = {}
+    numbers: dict[Task, int] = {}
+    for task, (name, load) in kinds.items():
+        active = ModelVersion.objects.active(task)
+        if active is None:
+            continue
+        try:
+            models[name] = load(artifact_fetch(active))
+        except (ValueError, OSError):  # the others answer without it
+            logger.exception("A model cannot be loaded", extra={"model": str(active)})
+            continue
+        numbers[task] = active.number
     looked = _LOOKERS.submit(_look, jpeg, style, seed, models).result()
     if looked is None:
         raise Problem(
@@ -65,7 +77,7 @@ def _tried(jpeg: bytes, style: str, seed: int) -> dict[str, Any]:
             _("We could not find a face in it. Come closer, into the light, and look at the camera."),
             status=422,
         )
-    return _told(*looked, {task: model.number for task, model in active.items()})
+    return _told(*looked, numbers)
 
 
 def _look(
@@ -113,7 +125,7 @@ def _smiley(trial: "Trial", number: int | None) -> dict[str, Any] | None:
         {
             "slug": slug,
             "glyph": known[slug].glyph if slug in known else slug,
-            "title": str(known[slug].title) if slug in known else slug,
+            "title": shown(known[slug]).title if slug in known else slug,
             "share": round(share, 5),
             "single": round(trial.single[slug], 5),
         }

@@ -46,6 +46,15 @@ def round_begin(name: str, every: timedelta) -> bool:
     return created or bool(Round.objects.filter(name=name, last_at__lte=now - every).update(last_at=now))
 
 
+def round_note(name: str, at: datetime) -> None:
+    """Note by hand when something was last done, of which no round says when it is due."""
+    Round.objects.update_or_create(name=name, defaults={"last_at": at})
+
+
+def round_last(name: str) -> datetime | None:
+    return Round.objects.filter(name=name).values_list("last_at", flat=True).first()
+
+
 @housekeeping("operations.forget_finished_jobs", every=timedelta(hours=1))
 def forget_finished_jobs() -> None:
     before: datetime = timezone.now() - KEEP_FINISHED

@@ -38,8 +38,8 @@ def refused(code: str, **asked: Any) -> None:
 
 def test_two_who_agree_decide(seen_photo: Seen, staff: Any, smiley: Smiley) -> None:
     photo = seen_photo()
-    heard: list[str] = []
-    receiver = lambda decision, **kwargs: heard.append(decision.outcome)  # noqa: E731
+    heard: list[tuple[str, str]] = []
+    receiver = lambda decision, before, **kwargs: heard.append((before, decision.outcome))  # noqa: E731
     decision_changed.connect(receiver)
     review_record(photo=photo, reviewer=staff("alice"), verdict="match")
     photo.refresh_from_db()
@@ -48,7 +48,7 @@ def test_two_who_agree_decide(seen_photo: Seen, staff: Any, smiley: Smiley) -> N
     photo.refresh_from_db()
     smiley.refresh_from_db()
     assert (photo.state, photo.accepted_as, smiley.accepted_count) == (Photo.State.ACCEPTED, smiley, 1)
-    assert heard == ["accepted"]
+    assert heard == [("open", "accepted")]
     assert Decision.objects.get().outcome == "accepted"
     assert AuditEvent.objects.filter(action="photo_reviewed").count() == 2
 

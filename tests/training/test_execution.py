@@ -17,6 +17,7 @@ from collector.models import Photo
 from collector.services import photo_withdraw
 from labeling.crops import crop_read
 from labeling.models import Face
+from operations import pulses
 from operations.jobs import running
 from operations.jobs.running import LeaseLost, RunningJob
 from operations.jobs.services import job_retry, jobs_release_expired
@@ -289,10 +290,22 @@ def put_pack(job: Job, data: Path, version: DatasetVersion) -> Path:
     return folder
 
 
+@pytest.fixture
+def sign_of_life(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """A worker of this machine shows that it is alive, as it does every ten seconds, and nothing else happens here."""
+    monkeypatch.setattr(pulses, "_last_pulse", -pulses._PULSE_SECONDS)
+    return pulses._on_heartbeat
+
+
 @pytest.mark.usefixtures("distinct_crops")
 @pytest.mark.parametrize("state", ["waiting", "died", "quarantined", "failed", "done", "gone"])
 def test_no_pixels_of_a_withdrawn_photo_stay_with_a_run(
-    state: str, asked: tuple[TrainingRun, Job], marked: tuple[Photo, bytes], data: Path, settings: Any
+    state: str,
+    asked: tuple[TrainingRun, Job],
+    marked: tuple[Photo, bytes],
+    data: Path,
+    settings: Any,
+    sign_of_life: Callable[[], None],
 ) -> None:
     run, job = asked
     photo, marker = marked
@@ -318,16 +331,18 @@ def test_no_pixels_of_a_withdrawn_photo_stay_with_a_run(
         case "gone":
             row.delete()
     photo_withdraw(photo=photo, actor="participant")
-    do_round("training.tidy_runs")
+    sign_of_life()
     assert holders(data, marker) == []
     assert folder.exists() == (state in ("waiting", "died")), "checkpoints stay for who goes on"
 
 
 @pytest.mark.usefixtures("distinct_crops")
-def test_round_leaves_a_training_at_work_alone(asked: tuple[TrainingRun, Job], data: Path) -> None:
+def test_sign_of_life_leaves_a_training_at_work_alone(
+    asked: tuple[TrainingRun, Job], data: Path, sign_of_life: Callable[[], None]
+) -> None:
     run, job = asked
     folder = put_pack(job, data, run.version)
-    do_round("training.tidy_runs")
+    sign_of_life()
     assert sorted(path.name for path in folder.iterdir()) == [".pack.half-written", "artifact", "pack"]
 
 

@@ -1,5 +1,6 @@
 """What is promoted looks at every face, in the background, once; and masks are kept up beside it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,20 @@ import pytest
 
 from collector.models import Photo
 from collector.services import photo_withdraw
-from labeling.models import CROP_SIZE, Face, KeypointDoubt, KeypointSet
-from operations.jobs import running
+from labeling.models import CROP_SIZE, Face, KeypointDoubt, KeypointSet, QueueEntry
+from labeling.queue import queue_follow
+from ml.artifacts import ArtifactError
+from operations.jobs import registry, running
 from operations.models import Job
+from tests.collector.conftest import Browser
 from tests.ml.models import write_small_model, write_small_placer
 from tests.operations.conftest import do_round
+from tests.training.planted import work
 from training import repredicting
 from training.datasets import dataset_freeze
 from training.models import ModelVersion, Prediction, TrainingRun
 from training.predictions import keypoints_make
-from training.promotion import model_promote
+from training.promotion import model_promote, model_roll_back
 from training.repredicting import faces_repredict
 from training.runs import model_register
 
@@ -63,6 +68,82 @@ def test_model_that_was_replaced_meanwhile_looks_no_further(promoted: Any) -> No
     promoted("smiley")
     assert faces_repredict(model_id=first.pk, after=None) is None
     assert Prediction.objects.count() == 0
+
+
+@pytest.fixture
+def waiting(seen_photo: Callable[..., Photo]) -> Photo:
+    """A photo that waits for reviewers."""
+    photo = seen_photo("tongue")
+    queue_follow(photo=photo)
+    return photo
+
+
+def test_model_that_was_rolled_back_to_is_believed_again(promoted: Any, waiting: Photo) -> None:
+    def told() -> tuple[int, float | None]:
+        answer = Browser(waiting.participant).get(f"/api/v1/photos/{waiting.pk}/").json()
+        return answer["prediction"]["model"], QueueEntry.objects.get(photo=waiting).model_share
+
+    first = promoted("smiley")
+    work("training.repredict")
+    said = {"tongue": 0.9, "grin": 0.1}
+    Prediction.objects.filter(model=first).update(share=0.9, distribution=said)
+    promoted("smiley")
+    work("training.repredict")
+    number, share = told()
+    assert (number, share != 0.9) == (2, True)
+    model_roll_back(task="smiley", actor="system")
+    assert told()[0] == 1
+    work("training.repredict")
+    assert told() == (1, 0.9)
+
+
+def test_model_that_serves_again_begins_with_the_first_face(
+    promoted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repredicting, "FACES_A_JOB", 6)
+    first = promoted("smiley")
+    jobs = Job.objects.filter(kind="training.repredict", subject=str(first.pk))
+    running.run(str(jobs.get().pk))
+    assert jobs.get(state=Job.State.QUEUED).payload["after"]
+    promoted("smiley")
+    model_roll_back(task="smiley", actor="system")
+    assert jobs.get(state=Job.State.QUEUED).payload == {"after": ""}
+
+
+def test_page_that_ends_after_its_model_serves_again_leaves_the_rest_to_that(
+    promoted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repredicting, "FACES_A_JOB", 6)
+    first = promoted("smiley")
+    jobs = Job.objects.filter(kind="training.repredict", subject=str(first.pk))
+    page = running.claim(str(jobs.get().pk))
+    assert page is not None
+    promoted("smiley")
+    model_roll_back(task="smiley", actor="system")
+    registry.kind("training.repredict").handler(page)
+    assert jobs.get(state=Job.State.QUEUED).payload == {"after": ""}
+
+
+@pytest.mark.parametrize(("task", "made"), [("smiley", Prediction), ("keypoints", KeypointSet)])
+def test_damaged_crop_does_not_keep_the_others_waiting(
+    promoted: Any, private_folder: Path, caplog: pytest.LogCaptureFixture, task: str, made: Any
+) -> None:
+    model = promoted(task)
+    face = Face.objects.order_by("pk")[3]
+    (private_folder / face.crop).write_bytes(b"no picture")
+    assert faces_repredict(model_id=model.pk, after=None) is None
+    assert made.objects.count() == 15
+    assert [record.face for record in caplog.records if record.name == repredicting.__name__] == [
+        str(face.pk)
+    ]
+
+
+@pytest.mark.parametrize("task", ["smiley", "keypoints"])
+def test_model_that_cannot_be_loaded_is_an_error_of_the_job(promoted: Any, settings: Any, task: str) -> None:
+    model = promoted(task)
+    (settings.DATA_DIR / "cache" / "models" / str(model.run_id) / "model.tflite").write_bytes(b"")
+    with pytest.raises(ArtifactError):
+        faces_repredict(model_id=model.pk, after=None)
 
 
 def test_keypoint_model_places_points_beside_the_meshs_in_pixels_of_the_photo(

@@ -10,14 +10,18 @@ from django.utils import timezone
 
 from collector.models import Photo
 from collector.services import photo_withdraw
-from labeling.models import Face, KeypointSet
+from labeling.models import Decision, Face, KeypointSet
 from operations.jobs import running
 from operations.models import AuditEvent, Job, Round
 from tests.operations.conftest import do_round
 from tests.training.clock import beat, later
+from tests.training.planted import work
+from training import loop
+from training.datasets import freeze_request
 from training.loop import loop_look
 from training.models import DatasetVersion, ModelVersion, TrainingRun
 from training.promotion import model_promote
+from training.runs import model_register
 
 Register = Callable[..., ModelVersion]
 
@@ -35,8 +39,8 @@ def runs() -> int:
 
 
 def train_done() -> TrainingRun:
-    """The newest run ends, with the data that it was asked for."""
-    run = TrainingRun.objects.order_by("-created_at").first()
+    """The loop's newest run ends, with the data that it was asked for."""
+    run = TrainingRun.objects.filter(promotes=True).order_by("-created_at").first()
     assert run is not None
     run.state, run.photos = TrainingRun.State.DONE, run.version.items.count()
     run.save()
@@ -138,6 +142,162 @@ def test_run_that_failed_is_tried_again_the_next_day(people: list[Photo]) -> Non
     assert beat() == ""
     later(hours=25)
     assert "asked for" in beat()
+
+
+# --- what a look found worth nothing
+
+
+@pytest.fixture
+def rejected(seen_photo: Callable[..., Photo]) -> Callable[[int], None]:
+    """So many more photos are rejected."""
+
+    def reject(count: int) -> None:
+        for _ in range(count):
+            Decision.objects.create(photo=seen_photo(), outcome=Decision.Outcome.REJECTED)
+
+    return reject
+
+
+def test_rejections_alone_are_looked_at_once(rejected: Callable[[int], None], settings: Any) -> None:
+    settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = 0, 3
+    for count in (3, 2, 1):
+        rejected(count)
+        later(minutes=11)
+        assert ("No accepted photo" in beat()) == (count != 2), "three more since it was looked at last"
+        assert beat() == ""
+
+
+def test_run_that_failed_is_not_tried_again_at_each_beat(
+    people: list[Photo], rejected: Callable[[int], None], settings: Any
+) -> None:
+    settings.TRAINING_HOURS, settings.TRAINING_DECISIONS = 0, 3
+    later(minutes=11)
+    for number in (1, 2):
+        assert "asked for" in beat()
+        train_done()
+        TrainingRun.objects.update(state=TrainingRun.State.FAILED)
+        assert (beat(), runs()) == ("", number)
+        rejected(3)
+        later(minutes=11)
+
+
+def test_run_that_began_anew_without_what_was_withdrawn_is_enough(
+    people: list[Photo], register: Register
+) -> None:
+    beat()
+    run = TrainingRun.objects.get()
+    model_promote(model=register(run.version), actor="system")
+    photo_withdraw(photo=people[0], actor="participant")
+    work("training.revise_dataset")
+    train_done()
+    later(minutes=11)
+    assert "Nothing has changed" in beat()
+    assert beat() == "", "the stale model serves on, and that was looked at"
+
+
+# --- somebody else freezes at this moment
+
+
+@pytest.fixture
+def waits(people: list[Photo], monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Job]:
+    """Have the loop ask for a training while a freeze by hand is over when it was waited for so often."""
+    monkeypatch.setattr(loop, "_FREEZE_SECONDS", 0)
+
+    def look(times: int) -> Job:
+        by_hand = running.claim(str(freeze_request(actor="staff:alice", announced=False).pk))
+        assert by_hand is not None
+        waited: list[str] = []
+
+        def watch(done: int, total: int, message: str) -> None:
+            if message == "waits for another freeze":
+                waited.append(message)
+            if len(waited) == times:
+                by_hand.finish()
+
+        do_round("training.loop")
+        job = Job.objects.get(kind="training.loop")
+        running.run(str(job.pk), on_progress=watch)
+        job.refresh_from_db()
+        return job
+
+    return look
+
+
+def test_freeze_by_hand_is_waited_for(waits: Callable[[int], Job]) -> None:
+    job = waits(3)
+    assert (job.state, job.attempts) == (Job.State.DONE, 1), job.error
+    assert "asked for smiley" in job.message
+
+
+def test_freeze_by_hand_that_takes_for_ever_is_asked_for_by_the_next_attempt(
+    waits: Callable[[int], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_FREEZE_ASKED", 2)
+    job = waits(3)
+    assert (job.state, job.attempts, runs()) == (Job.State.QUEUED, 1, 0)
+    assert "Somebody else freezes" in job.error
+
+
+# --- what came of the last run
+
+
+@pytest.fixture
+def trained(small_artifact: Path) -> Callable[[ModelVersion | None], ModelVersion]:
+    """The newest run ends with a model that was compared with this one, and not found better."""
+
+    def train(against: ModelVersion | None) -> ModelVersion:
+        judgement = {"model": against and against.pk, "better": False}
+        metrics = {"classes": ["grin", "tongue"]}
+        return model_register(run=train_done(), artifact=small_artifact, metrics=metrics, judgement=judgement)
+
+    return train
+
+
+def test_candidate_is_judged_anew_once_what_it_was_compared_with_serves_no_more(
+    people: list[Photo], register: Register, trained: Callable[[ModelVersion | None], ModelVersion]
+) -> None:
+    beat()
+    active = model_promote(model=register(TrainingRun.objects.get().version), actor="system")
+    trained(active)
+    later(hours=25)
+    assert "Nothing has changed" in beat(), "it was compared with what serves"
+    ModelVersion.objects.filter(pk=active.pk).update(
+        state=ModelVersion.State.RETIRED, stale_since=timezone.now()
+    )
+    later(hours=25)
+    assert "asked for" in beat()
+    trained(None)
+    later(hours=25)
+    assert "Nothing has changed" in beat()
+
+
+def test_model_that_is_stale_by_what_it_went_on_from_is_replaced_though_its_version_is_as_before(
+    people: list[Photo], trained: Callable[[ModelVersion | None], ModelVersion]
+) -> None:
+    beat()
+    heir = model_promote(model=trained(None), actor="system")
+    later(minutes=30)
+    ModelVersion.objects.filter(pk=heir.pk).update(stale_since=timezone.now())
+    later(minutes=11)
+    assert "asked for" in beat()
+    trained(heir)
+    assert beat() == ""
+    later(hours=25)
+    assert "Nothing has changed" in beat()
+
+
+def test_model_that_staff_took_back_is_not_trained_again(
+    people: list[Photo], register: Register, trained: Callable[[ModelVersion | None], ModelVersion]
+) -> None:
+    beat()
+    first = model_promote(model=register(TrainingRun.objects.get().version), actor="system")
+    model_promote(model=trained(None), actor="system")
+    model_promote(model=first, actor="system")
+    later(hours=25)
+    assert "Nothing has changed" in beat()
+
+
+# --- what is stale
 
 
 @pytest.fixture

@@ -199,6 +199,31 @@ def test_shards_of_the_last_two_versions_are_kept(
     assert len(files(private_folder)) == len(sets[2]) - 1 == PackShard.objects.count()
 
 
+def test_shards_that_are_waited_for_are_kept_however_long_it_takes(
+    version: DatasetVersion,
+    people: list[Photo],
+    private_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for slug in ("kiss", "wink"):
+        photo_decided(photo=people[0], accepted_as=Smiley.objects.get(slug=slug))
+        freeze()
+    monkeypatch.setattr(shards, "_USED_SECONDS", 0.0)
+    aged: list[bool] = []
+
+    def watch() -> None:
+        """After the first shard more than an hour goes by; the round comes by after the second."""
+        ready = PackShard.objects.exclude(ready_at=None).count()
+        if ready == 1 and not aged:
+            aged.append(bool(PackShard.objects.update(used_at=timezone.now() - timedelta(hours=2))))
+        elif ready == 2:
+            do_round("training.tidy_packs")
+
+    dataset_pack(version=version, size=48, out=tmp_path / "pack", watch=watch)
+    assert packed() == len(files(private_folder)), "none was written twice"
+
+
 @pytest.mark.parametrize("way", ["withdrawn", "revoked"])
 def test_shards_of_photos_that_are_not_learned_from_any_more_are_erased(
     version: DatasetVersion, people: list[Photo], private_folder: Path, tmp_path: Path, way: str

@@ -14,7 +14,7 @@ from operations.models import Job
 from operations.problems import Problem
 from tests.ml.models import write_small_placer
 from training.datasets import dataset_freeze
-from training.models import DatasetVersion, ModelVersion, TrainingRun
+from training.models import DatasetVersion, LeftOut, ModelVersion, TrainingRun
 from training.promotion import model_promote
 from training.runs import model_register, run_request, run_retry
 
@@ -106,6 +106,7 @@ def test_what_is_better_on_the_validation_people_is_kept(
     assert str(active.run_id) in warmed[warmed.index("--warm-start") + 1]
     assert "--warm-start" not in [*scratch, *by_picture]
     assert by_picture[-2:] == ["--split-by", "picture"]
+    assert all("--replace" in words for words in (scratch, warmed, by_picture))
     assert run.model.metrics["random_split"]["accuracy"] == 0.9
     assert "worst" not in run.model.metrics["random_split"]
     assert Path(run.model.metrics["model"]).name == ("warm" if kept else "scratch")
@@ -204,6 +205,26 @@ def test_models_that_went_on_from_one_that_knew_a_photo_forget_it_with_it(
     stale = ModelVersion.objects.exclude(stale_since=None)
     assert set(stale) == {active, child, grandchild}
     assert other.stale_since is None
+
+
+@pytest.mark.parametrize("heir", [False, True])
+def test_what_learned_from_a_photo_that_is_left_out_is_not_gone_on_from(
+    heir: bool,
+    active: ModelVersion,
+    without_first: DatasetVersion,
+    register: Register,
+    trains: Callable[..., None],
+    people: list[Photo],
+) -> None:
+    trains(scratch=0.7, warm=0.8)
+    if heir:
+        child = register(without_first)
+        facts = {"started_from": active, "architecture": "garage_cnn"}
+        TrainingRun.objects.filter(pk=child.run_id).update(**facts)
+        model_promote(model=child, actor="system")
+    LeftOut.objects.create(version=without_first, photo=people[0], kept=people[2], bits=1, difference=1.0)
+    assert kinds(done(without_first, warm_start=True)) == [("scratch", True)]
+    assert len(kinds(done(active.run.version, warm_start=True))) == 2, "a version that leaves nothing out"
 
 
 def test_model_that_goes_stale_in_the_middle_is_not_gone_on_from(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
+from django.utils.translation import gettext
 from PIL import Image
 
 from collector.models import Photo
@@ -22,6 +24,7 @@ from training.datasets import dataset_freeze
 from training.models import ModelVersion, TrainingRun
 from training.promotion import model_promote
 from training.runs import model_register
+from training.tryout import picture_try
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,28 @@ def test_anybody_gets_four_answers_and_nothing_is_kept(astronaut_jpeg: bytes, pr
     assert kept() == before
     again = post(image=upload(astronaut_jpeg), style="kn95", seed="3").json()
     assert again["pictures"] == told["pictures"], "the same seed draws the same mask"
+
+
+@pytest.mark.usefixtures("active")
+def test_model_that_cannot_be_loaded_is_left_out(
+    astronaut_jpeg: bytes, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = ModelVersion.objects.get(task="smiley").run_id
+    (settings.DATA_DIR / "cache" / "models" / str(run) / "model.tflite").write_bytes(b"")
+    answer = post(image=upload(astronaut_jpeg), style="kn95")
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    assert (told["smiley"], told["models"]) == (None, {"unmask": 1})
+    assert "unmasked" in told["pictures"]
+    assert "A model cannot be loaded" in caplog.messages
+
+
+@pytest.mark.usefixtures("active")
+def test_smileys_are_named_in_the_visitors_language(astronaut_jpeg: bytes) -> None:
+    with translation.override("ru"):
+        told = picture_try(data=astronaut_jpeg, style="", seed=0)
+        titles = {row["slug"]: row["title"] for row in told["smiley"]["distribution"]}
+        assert titles["grin"] == gettext("Grin") != "Grin"
 
 
 @pytest.mark.usefixtures("active")
