@@ -69,6 +69,7 @@ def _booth_states(page: Page) -> Any:
 
 
 def _violations(page: Page, axe: str) -> list[str]:
+    page.wait_for_load_state()  # words can be there before the style sheets are
     page.evaluate(axe)
     found = page.evaluate(
         """async () => {
