@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ml.config import TrainConfig
+from ml.durable import write_aside
 from ml.litert import LiteRTModel
 
 FORMAT_VERSION = 1
@@ -220,16 +221,6 @@ def _compare(model: Any, litert: Path) -> None:
     worst = float(np.abs(wanted - given).max()) / max(1.0, float(np.abs(wanted).max()))
     if not worst < 1e-3:
         raise ArtifactError(f"The serving file differs from the trained network by {worst:.2g}; not written.")
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Write a file so that by its name there is always all of it or none."""
-    aside = path.with_name(f".{path.name}.aside")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def package_versions() -> dict[str, str]:

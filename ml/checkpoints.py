@@ -8,7 +8,6 @@ the newest turns out to be damaged there is another. Never are there more than t
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ml.durable import to_disk
 
 _PREFIX = "epoch-"
 _STATE = "state.json"
@@ -54,11 +55,11 @@ class Checkpoints:
         np.savez(aside / _ARRAYS, **named)
         (aside / _STATE).write_text(json.dumps({**state, "epoch": epoch}))
         for written in (aside / _ARRAYS, aside / _STATE, aside):
-            _to_disk(written)
+            to_disk(written)
         place = self.directory / f"{_PREFIX}{epoch:06d}"
         shutil.rmtree(place, ignore_errors=True)
         aside.rename(place)
-        _to_disk(self.directory)
+        to_disk(self.directory)
         self._last = place
 
     def latest(self) -> tuple[dict[str, Any], Arrays] | None:
@@ -84,12 +85,3 @@ class Checkpoints:
         """Forget them all."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self._last = None
-
-
-def _to_disk(path: Path) -> None:
-    """Return once a file, or the names in a folder, would survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

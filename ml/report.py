@@ -12,7 +12,7 @@ from typing import IO, Any
 from PIL import Image
 
 from ml import plots, sheets
-from ml.artifacts import write_aside
+from ml.durable import write_aside
 from ml.evaluate import Evaluation
 from ml.pictures import Picture
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from ml.artifacts import write_aside
+from ml.durable import to_disk, write_aside
 
 from .models import ModelVersion
 
@@ -42,7 +42,7 @@ def artifact_fetch(model: ModelVersion) -> Path:
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise ValueError(f"{name} of model {model} is not the file that was registered.")
             write_aside(aside / name, content)
-        _sync(aside)  # a folder that is there is trusted for ever, also after a power cut
+        to_disk(aside)  # a folder that is there is trusted for ever, also after a power cut
         os.rename(aside, target)
     except OSError:
         if not target.is_dir():  # else another worker of this machine was first
@@ -50,15 +50,6 @@ def artifact_fetch(model: ModelVersion) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Path(target)
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder outlive a power cut, as `fsync` of the files alone does not."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def artifact_check(folder: Path, task: str) -> None:
