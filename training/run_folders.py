@@ -41,7 +41,8 @@ def folders_tidy() -> None:
     Looks at this machine only, so that the workers of each do it at every sign of life.
     """
     # Listed before the jobs are read: the lease under which a folder was made is older than the folder.
-    folders = list(_root().glob("*.*"))
+    if not (folders := list(_root().glob("*.*"))):
+        return
     unfinished = Job.objects.filter(
         kind="training.train", state__in=(Job.State.QUEUED, Job.State.RUNNING)
     ).values_list("subject", "lease_token")

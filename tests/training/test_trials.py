@@ -9,6 +9,7 @@ import pytest
 
 from collector.models import Photo
 from collector.services import photo_withdraw
+from labeling.models import Face, KeypointSet
 from operations.jobs import running
 from operations.models import Job
 from operations.problems import Problem
@@ -243,3 +244,15 @@ def test_model_that_goes_stale_in_the_middle_is_not_gone_on_from(
     assert run.state == TrainingRun.State.DONE, run.error
     # Either it began anew without that model, or what came out of it is stale from birth.
     assert (run.started_from is None) is (run.model.stale_since is None)
+
+
+def test_training_without_the_figure_that_is_compared_is_no_better_than_one_with_it(
+    version: DatasetVersion, trains: Callable[..., None]
+) -> None:
+    """As keypoints of people who validate may have no pair of eyes, and so no NME."""
+    for face in Face.objects.all():
+        KeypointSet.objects.create(face=face, source="mesh", points=[[9, 9]] * 15, visible=[True] * 15)
+    trains(scratch=0.7)
+    run = done(version, task="keypoints", architecture="conv_head")
+    assert run.state == TrainingRun.State.DONE, run.error
+    assert kinds(run) == [("scratch", True)]
