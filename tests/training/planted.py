@@ -134,10 +134,12 @@ def database_files() -> list[Path]:
 
 
 def work(*kinds: str) -> None:
-    """Do what waits, as the workers do."""
+    """Do what waits, as the workers do. A job that failed would wait for its second attempt: it ends the test."""
     while waiting := list(Job.objects.filter(kind__in=kinds, state=Job.State.QUEUED).order_by("created_at")):
         for job in waiting:
             running.run(str(job.pk))
+            job.refresh_from_db()
+            assert job.state in (Job.State.DONE, Job.State.SUPERSEDED), job.error
 
 
 def work_all() -> None:

@@ -69,6 +69,7 @@ def in_manifest(version: DatasetVersion, photo: Photo) -> tuple[str, bool]:
     return str(version), str(photo.pk).encode() in read(version.manifest)
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)  # erasing works on what is committed
 def test_hidden_photo_is_in_nothing_and_comes_back_once_it_is_accepted_again(
     version: DatasetVersion,
     people: list[Photo],

@@ -18,11 +18,10 @@ from labeling.masking import masks_wanted
 from labeling.models import MaskedFace
 from labeling.services import label_import
 from ml.data.manifest import read_packed
-from operations.jobs import running
-from operations.models import Job
 from operations.stores.base import PrivateStore
 from tests.operations.conftest import visitor
 from tests.storage import all_files
+from tests.training.planted import work
 from training.datasets import dataset_freeze
 from training.exports.models import Export
 from training.exports.services import export_link, export_request
@@ -33,15 +32,6 @@ from training.packing import dataset_pack
 from .conftest import accepted_photo
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-def work(*kinds: str) -> None:
-    """Do what waits, as the workers do."""
-    while waiting := list(Job.objects.filter(kind__in=kinds, state=Job.State.QUEUED).order_by("created_at")):
-        for job in waiting:
-            running.run(str(job.pk))
-            job.refresh_from_db()
-            assert job.state == Job.State.DONE, job.error
 
 
 def test_photo_comes_in_goes_out_and_is_taken_back(
@@ -71,8 +61,8 @@ def test_photo_comes_in_goes_out_and_is_taken_back(
 
     version, _ = dataset_freeze(actor="system")
     assert manifest_of(version) == {str(sent.pk), str(other.pk)}
-    export, job = export_request(version=version, format="masked", actor="x", announced=False)
-    running.run(str(job.pk))
+    export, _ = export_request(version=version, format="masked", actor="x", announced=False)
+    work("training.export")
     export.refresh_from_db()
     whole = download(export)
     assert hashlib.sha256(whole).hexdigest() == export.sha256
