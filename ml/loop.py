@@ -72,7 +72,7 @@ class Run:
         self.config, self.data, self.task, self.net = config, data, task, net
         self.checkpoints, self.report, self.on_epoch = checkpoints, report, on_epoch
         self.progress = Progress(batch_size=config.batch_size)
-        self.identity = {"config": config.as_dict(), "data_hash": data.data_hash}
+        self.identity: dict[str, Any] = {"config": config.as_dict(), "data_hash": data.data_hash}
         self.on_gpu = config.mixed_precision and has_gpu()
 
     def build(self) -> Any:
@@ -112,6 +112,8 @@ class Run:
 
         net = self.build()
         learner = Learner(net, self.task, self.config, on_gpu=self.on_gpu)
+        # The network of one name may be another one when the program has been renewed in between.
+        self.identity["parameters"] = net.count_params()
         kept = self.checkpoints.latest()
         if kept is not None:
             state, arrays = kept
@@ -122,7 +124,7 @@ class Run:
                 self._notice(f"Going on after epoch {self.progress.epoch}, where it was stopped.")
                 self._report_last()  # once more: it may have been stopped before that was said
                 return learner, best
-            self._notice("The checkpoint is of another run; starting anew.")
+            self._notice("The checkpoint is of another run or of another network; starting anew.")
             self.checkpoints.remove()
         if self.config.warm_start:
             self._warm(net, Path(self.config.warm_start))

@@ -247,6 +247,20 @@ def test_the_checkpoint_of_another_run_is_not_gone_on_with(tmp_path, drawn_faces
     assert info.training["epochs"] == 1
 
 
+def test_the_checkpoint_of_a_network_that_was_renewed_is_not_gone_on_with(tmp_path, drawn_faces, monkeypatch):
+    def kill(event):
+        if event["event"] == "batch" and event["epoch"] == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(TINY, drawn_faces, tmp_path / "out", kill)
+    monkeypatch.setattr("tests.ml.tiny.FILTERS", 12)
+    said = []
+    with pytest.raises(Killed):
+        train(TINY, drawn_faces, tmp_path / "out", lambda event: (said.append(event), kill(event)))
+    assert any("another network" in event.get("message", "") for event in said)
+
+
 def test_a_class_with_too_few_people_is_left_out_and_named(tmp_path):
     data = shapes(people=15)
     labels = [data.classes[i] for i in data.labels]

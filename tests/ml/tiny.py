@@ -3,11 +3,13 @@
 import keras
 from keras import layers
 
+FILTERS = 8
+
 
 def tiny_net(classes, *, size, channels):
     inputs = keras.Input((size, size, channels), name="image")
     x = layers.Rescaling(1 / 255)(inputs)
-    x = layers.Conv2D(8, 5, strides=2, padding="same", use_bias=False, name="one")(x)
+    x = layers.Conv2D(FILTERS, 5, strides=2, padding="same", use_bias=False, name="one")(x)
     x = layers.BatchNormalization(momentum=0.8)(x)
     x = layers.ReLU()(x)
     x = layers.Dropout(0.2)(x)
