@@ -1,6 +1,6 @@
 """Which few mesh points, mixed how, come nearest to each of the 15 hand-placed points?
 
-    python bench/keypoint_map.py [--folds 5] [--terms 3]
+    python -m bench.keypoint_map [--folds 5] [--terms 3]
 
 Reads ``keypoints.csv.gz`` of the sample folder (``SMIELFY_SAMPLES``, default ``../shared/samples``), fits the
 mesh to every crop, chooses mixtures (weights that sum to 1, the same for x and y, mirrored for left and
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from bench._meshes import upright
 from ml.faces.detect import detect
 from ml.faces.mesh import fit_mesh
 from ml.landmarks import FLIP_PERMUTATION, KEYPOINT_NAMES, MESH_MAP, keypoints_from_mesh
@@ -61,15 +62,7 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def mirror(meshes: np.ndarray) -> np.ndarray:
     """Which mesh point is which when the face is mirrored [468], from the symmetry of the average mesh."""
-    shapes = meshes - meshes.mean(axis=1, keepdims=True)
-    shapes /= np.sqrt((shapes**2).sum(axis=(1, 2), keepdims=True))
-    mean = shapes[0]
-    for _ in range(5):
-        turned = []
-        for shape in shapes:
-            u, _, vt = np.linalg.svd(shape.T @ mean)
-            turned.append(shape @ (u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt))
-        mean = np.mean(turned, axis=0)
+    mean = upright(meshes).mean(axis=0)
     across = mean[263] - mean[33]
     across /= np.linalg.norm(across)
     down = mean[152] - mean[10]

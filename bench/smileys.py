@@ -16,11 +16,11 @@ import csv
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench._meshes import upright
 from bench._nets import SAMPLES, Table, folds, options, said_of_the_machine
 from ml.artifacts import read_artifact
 from ml.config import TrainConfig
@@ -66,7 +66,8 @@ def told_by_shapes(parts: Sequence[Evaluation]) -> list[NDArray[np.float64]]:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    shapes = upright_shapes(parts[0].data.ids)
+    meshes = np.stack([mesh_of(file) for file in parts[0].data.ids])
+    shapes = upright(meshes).reshape(len(meshes), -1)
     statistics = []
     for part in parts:
         data, classes = part.data, part.info.classes
@@ -78,20 +79,11 @@ def told_by_shapes(parts: Sequence[Evaluation]) -> list[NDArray[np.float64]]:
     return statistics
 
 
-def upright_shapes(files: Sequence[Any]) -> NDArray[np.float64]:
-    """[N, 1404]: the meshes of photos, all of a size and turned in space as the first one is."""
-    from scipy.spatial.transform import Rotation
-
-    analyser = FaceAnalyser()
-    shapes: list[NDArray[np.float64]] = []
-    for file in files:
-        face = analyser.analyse(read_picture(SAMPLES / PHOTOS / str(file))).subject
-        assert face is not None, file
-        shape = face.mesh - face.mesh.mean(axis=0)
-        shape /= np.linalg.norm(shape)
-        turn = Rotation.align_vectors(shapes[0] if shapes else shape, shape)[0]
-        shapes.append(turn.apply(shape))
-    return np.stack(shapes).reshape(len(shapes), -1)
+def mesh_of(file: str) -> NDArray[np.float64]:
+    """The mesh [468, 3] on a photo's face."""
+    face = FaceAnalyser().analyse(read_picture(SAMPLES / PHOTOS / file)).subject
+    assert face is not None, file
+    return face.mesh
 
 
 def labels_of(folder: str) -> list[dict[str, str]]:

@@ -72,7 +72,6 @@ class Run:
         self.config, self.data, self.task, self.net = config, data, task, net
         self.checkpoints, self.report, self.on_epoch = checkpoints, report, on_epoch
         self.progress = Progress(batch_size=config.batch_size)
-        self.identity: dict[str, Any] = {"config": config.as_dict(), "data_hash": data.data_hash}
         self.on_gpu = config.mixed_precision and has_gpu()
 
     def build(self) -> Any:
@@ -96,7 +95,7 @@ class Run:
                 row = self._epoch(learner, judged)
                 if self._remember(row):
                     best = judged.get_weights()
-                state = {**asdict(self.progress), "identity": self.identity}
+                state = {**asdict(self.progress), "identity": self._identity(judged)}
                 self.checkpoints.save(self.progress.epoch, state, {**learner.state(), "best": best})
                 self._report_last()
                 self.on_epoch(self.progress)
@@ -112,12 +111,10 @@ class Run:
 
         net = self.build()
         learner = Learner(net, self.task, self.config, on_gpu=self.on_gpu)
-        # The network of one name may be another one when the program has been renewed in between.
-        self.identity["parameters"] = net.count_params()
         kept = self.checkpoints.latest()
         if kept is not None:
             state, arrays = kept
-            if state.pop("identity", None) == self.identity:
+            if state.pop("identity", None) == self._identity(net):
                 best = arrays.pop("best")
                 learner.restore(arrays)
                 self.progress = Progress(**{**state, "best": tuple(state["best"])})
@@ -129,6 +126,11 @@ class Run:
         if self.config.warm_start:
             self._warm(net, Path(self.config.warm_start))
         return learner, net.get_weights()
+
+    def _identity(self, net: Any) -> dict[str, Any]:
+        """What a checkpoint has to be of, as JSON values. Renewed in between, the program may build another network."""
+        shapes = [list(weight.shape) for weight in net.weights]
+        return {"config": self.config.as_dict(), "data_hash": self.data.data_hash, "shapes": shapes}
 
     def _warm(self, net: Any, place: Path) -> None:
         from ml.artifacts import load_keras

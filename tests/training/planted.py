@@ -139,7 +139,7 @@ def work(*kinds: str) -> None:
         for job in waiting:
             running.run(str(job.pk))
             job.refresh_from_db()
-            assert job.state in (Job.State.DONE, Job.State.SUPERSEDED), job.error
+            assert job.state == Job.State.DONE, job.error
 
 
 def work_all() -> None:
